@@ -1,0 +1,1 @@
+"""How a service and its stack are run."""

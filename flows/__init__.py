@@ -1,0 +1,1 @@
+"""When things happen: flows that read aloud."""

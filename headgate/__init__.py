@@ -1,0 +1,1 @@
+"""Headgate takes a machine-learning model from pilot to production through gates."""

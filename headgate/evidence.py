@@ -1,0 +1,254 @@
+"""What was observed, as sums that add up over windows and partitions.
+
+Every row is one *batch* of one gate and segment. A batch is a block of time (paired quality) or a
+calendar hour (operation). Rows are written once and never rewritten; verdicts are computed by
+folding them in order of time, so a replay of the same rows gives the same bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from headgate.errors import EvidenceError
+
+
+class Source(StrEnum):
+    """Where a batch was seen."""
+
+    SHADOW = "shadow"  # exchanges: both sides scored off the answer path
+    PLANE = "plane"  # the plane's access log: what callers really got
+    MIRROR = "mirror"  # the mirror's log: the candidate's latency on copies of live requests
+
+
+@dataclass(frozen=True, slots=True)
+class BlockSum:
+    """One closed block of a paired loss: a single value per variant, not a sum over requests.
+
+    ``D`` is candidate loss minus incumbent loss of one request. The value of a block is the mean over
+    entities of each entity's mean ``D``; entities fold sorted by name with ``math.fsum``.
+
+    Attributes
+    ----------
+    worst
+        Block mean with every missing label taken at its worst for the candidate (judges advancing).
+    best
+        The same at its best for the candidate (judges rolling back).
+    observed
+        Block mean over labelled pairs only (shown, never judged unless nothing is missing).
+    entities
+        Entities with at least one pair.
+    pairs
+        Requests with both answers and a label.
+    missing
+        Requests with both answers but no label when the block closed (excluded ones not counted).
+    excluded
+        Unlabelled requests that the plan excludes, with its reason.
+    unpaired
+        Requests where one side did not answer: no pair, counted by the error and coverage gates.
+    spread
+        Sum over entities of (entity mean - ``observed``) squared; gives the design effect.
+    """
+
+    worst: float
+    best: float
+    observed: float
+    entities: int
+    pairs: int
+    missing: int = 0
+    excluded: int = 0
+    unpaired: int = 0
+    spread: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSum:
+    """Independent units of one hour (``block: none``): counts of ``D`` on a grid of 2**-12.
+
+    ``worst`` and ``best`` hold (grid index, count) sorted by index. ``worst`` is rounded up and
+    ``best`` down, so the counts stay valid for both e-processes and merge exactly. For a 0/1 loss
+    the grid holds -4096, 0 and 4096 and nothing is rounded.
+    """
+
+    worst: tuple[tuple[int, int], ...]
+    best: tuple[tuple[int, int], ...]
+    missing: int = 0
+    excluded: int = 0
+    unpaired: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RateSum:
+    """``x`` events among ``n`` requests of one hour."""
+
+    n: int
+    x: int
+
+
+@dataclass(frozen=True, slots=True)
+class LatencyPairSum:
+    """Mirrored requests of one hour: discordant pairs of both bets.
+
+    ``adv_c``: candidate above ratio x tau and incumbent not above tau; ``adv_i``: the reverse.
+    ``rb_c`` and ``rb_i``: the same with the candidate held against tolerate x tau.
+    ``n`` is all pairs.
+    """
+
+    n: int
+    adv_c: int
+    adv_i: int
+    rb_c: int
+    rb_i: int
+
+
+@dataclass(frozen=True, slots=True)
+class LatencySplitSum:
+    """Live requests of one hour at one share.
+
+    Attributes
+    ----------
+    n1, n0
+        Requests assigned to the candidate and to the incumbent.
+    c_adv, c_rb
+        Of ``n1``: slower than ratio x tau, slower than tolerate x tau.
+    i_tau
+        Of ``n0``: slower than tau.
+    """
+
+    n1: int
+    n0: int
+    c_adv: int
+    c_rb: int
+    i_tau: int
+
+
+@dataclass(frozen=True, slots=True)
+class SplitSum:
+    """Distinct entities first seen on this step entry, by side (sample ratio)."""
+
+    n1: int
+    n0: int
+
+
+Sums = BlockSum | UnitSum | RateSum | LatencyPairSum | LatencySplitSum | SplitSum
+_KINDS: dict[str, type[Sums]] = {
+    "block": BlockSum,
+    "unit": UnitSum,
+    "rate": RateSum,
+    "latency_pair": LatencyPairSum,
+    "latency_split": LatencySplitSum,
+    "split": SplitSum,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceRow:
+    """One batch of one gate and segment, as the store keeps it.
+
+    Attributes
+    ----------
+    gate
+        Name of the gate in the plan; ``split`` for the sample ratio.
+    segment
+        ``column=value``, or None for all requests.
+    batch
+        Start of the block or hour (aware UTC).
+    entry
+        Which entry into which step the batch belongs to: 0 for shadow, one more on every entry or
+        re-entry. Fresh evidence counts only the current entry.
+    share_bp
+        Candidate's share in force, basis points.
+    source
+        Where it was seen.
+    part
+        Distinguishes parts of the same batch (a window start, a log offset). Unique with the rest.
+    sums
+        What was seen.
+    """
+
+    gate: str
+    segment: str | None
+    batch: datetime
+    entry: int
+    share_bp: int
+    source: Source
+    part: str
+    sums: Sums
+
+
+def to_json(sums: Sums) -> dict[str, Any]:
+    """Return plain JSON of the sums; floats keep every bit."""
+    return {"kind": _NAMES[type(sums)], **asdict(sums)}
+
+
+def from_json(data: dict[str, Any]) -> Sums:
+    """Return the sums that `to_json` wrote.
+
+    Raises
+    ------
+    EvidenceError
+        If the kind is unknown or a field is missing.
+    """
+    fields = dict(data)
+    kind = _KINDS.get(fields.pop("kind", ""))
+    if kind is None:
+        raise EvidenceError(f"unknown kind of sums in the store: {data.get('kind')!r}")
+    try:
+        if kind is UnitSum:
+            for side in ("worst", "best"):
+                fields[side] = tuple((int(i), int(c)) for i, c in fields[side])
+        return kind(**fields)
+    except (KeyError, TypeError) as err:
+        raise EvidenceError(f"sums of kind {data['kind']!r} cannot be read: {err}") from err
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stay on one step: what was in force between two confirmations by the plane.
+
+    ``until`` is None while it lasts. Stays are contiguous and in order of time; request time
+    decides which stay an exchange belongs to.
+    """
+
+    entry: int
+    step: int
+    share_bp: int
+    since: datetime
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a rollout stands when its evidence is judged.
+
+    Attributes
+    ----------
+    step, entry, share_bp
+        The step, which entry it is (fresh evidence counts only this one), the share in force.
+    confirmed_at
+        When the plane confirmed this entry's share; None while it has not: nothing fresh counts.
+    now
+        Time of the tick (aware UTC). Only batches that end by now are folded.
+    attempt
+        From 1: the attempts of this candidate version in this service share alpha and beta.
+    segments
+        Per column the values above the floor, frozen at preflight.
+    restarts
+        (gate, since, level): signals and ``split`` whose e-process was restarted by a resume, and
+        the factor on their error level.
+    fresh_since
+        Evidence before this time no longer advances (the incumbent changed under us); None: all.
+    """
+
+    step: int
+    entry: int
+    share_bp: int
+    confirmed_at: datetime | None
+    now: datetime
+    attempt: int = 1
+    segments: dict[str, tuple[str, ...]] | None = None
+    restarts: tuple[tuple[str, datetime, float], ...] = ()
+    fresh_since: datetime | None = None
