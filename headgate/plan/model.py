@@ -19,7 +19,7 @@ Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Owner(_Part):
@@ -197,7 +197,8 @@ class Gate(_Part):
     applies: Applies | None = None
     from_: Percent = Field(default=0, alias="from")
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    # Tests and tools may say from_; a plan file may not (load.py validates by alias alone).
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
 
 
 class Segments(_Part):
@@ -234,8 +235,8 @@ class Step(_Part):
 class Deadline(_Part):
     """How long a step and the whole rollout may take, and that silence never promotes."""
 
-    step: Duration
-    rollout: Duration
+    step: Duration = timedelta(days=120)
+    rollout: Duration = timedelta(days=240)
     then: Literal["expire"] = "expire"
 
 
@@ -276,7 +277,7 @@ class Plan(_Part):
     steps: tuple[Step, ...] = Field(min_length=2)
     watch: Duration = timedelta(0)
     on_fail: Literal["roll_back", "step_back", "freeze"] = "roll_back"
-    deadline: Deadline = Deadline(step=timedelta(days=120), rollout=timedelta(days=240))
+    deadline: Deadline = Deadline()
     calendar: Calendar = Calendar()
     plane: PlaneRef = PlaneRef()
 

@@ -133,13 +133,17 @@ class State:
     outcome
         Set on entry to rolling_back, in force in done.
     asked, attempt
-        Question that is open or answered for the next step; attempts made for it (from 0).
+        Question that is open or answered for the next step; questions asked so far. Never reset: an
+        answer to an earlier stay on the same step must not count again.
     step_backs
         How often the rollout stepped back; a second failure rolls back.
     versions
         (incumbent, candidate) frozen at preflight.
     restarts, fresh_since
         See `headgate.evidence.Standing`.
+    reentries
+        How often the evidence had to start again (a step back, a freeze, a share that moved under us,
+        a changed incumbent). Each is a further attempt for the error levels.
     """
 
     rollout: str
@@ -163,6 +167,7 @@ class State:
     versions: tuple[str, str] | None = None
     restarts: tuple[tuple[str, datetime, float], ...] = ()
     fresh_since: datetime | None = None
+    reentries: int = 0
 
     @property
     def mirror(self) -> bool:
@@ -210,6 +215,8 @@ class World:
 
     Attributes
     ----------
+    observed_share_bp, observed_generation
+        What the plane itself reports; None where it serves no route of ours or does not answer.
     confirmed_at
         When the plane was first seen serving the state's generation; None: not yet.
     approvals
@@ -230,6 +237,7 @@ class World:
     orders: tuple[Order, ...] = ()
     versions: tuple[str | None, str | None] = (None, None)
     checks: tuple[Check, ...] = ()
+    observed_generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

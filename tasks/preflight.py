@@ -1,0 +1,112 @@
+"""What must hold before the candidate sees its first request, and what is frozen by then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from headgate.adapters import store
+from headgate.contract import check
+from headgate.errors import HeadgateError
+from headgate.plan.model import Applies
+from headgate.rollout.state import Check
+from tasks import wiring
+from tasks.evidence import SEGMENTS
+from tasks.ledger import Case
+
+#: How much history before the rollout the checks look at.
+LOOK_BACK = timedelta(days=28)
+
+
+def preflight(case: Case, versions: tuple[str | None, str | None], now: datetime) -> tuple[Check, ...]:
+    """Make every check; one that cannot be made has failed, and says why.
+
+    Freezes the segments above the floor, by their shares of the requests in the look-back.
+    """
+    checks = [_version(case, side, found) for side, found in zip(("incumbent", "candidate"), versions, strict=True)]
+    checks.append(_made("plane", lambda: _plane(case)))
+    history = _history(case)
+    if isinstance(history, Check):
+        return (*checks, history)
+    checks.append(_made("requests", lambda: _requests(case, history)))
+    checks.append(_made("outcomes", lambda: _outcomes(case)))
+    if case.plan.segments:
+        checks.append(_made("segments", lambda: _segments(case, history, now)))
+    return tuple(checks)
+
+
+def _made(name: str, make: Callable[[], Check]) -> Check:
+    try:
+        return make()
+    except HeadgateError as err:
+        return Check(name, passed=False, reason=str(err))
+
+
+def _version(case: Case, side: str, found: str | None) -> Check:
+    asked = getattr(case.plan, side).version
+    if found is None:
+        return Check(side, passed=None, reason=f"its server does not answer at {getattr(case.plan, side).url}")
+    if found != asked:
+        return Check(side, passed=False, reason=f"the plan asks version {asked}; its server answers as {found}")
+    return Check(side, passed=True, reason=f"the {side} answers as {found}")
+
+
+def _plane(case: Case) -> Check:
+    plane = wiring.build().plane_of(case.rollout.service)
+    can = plane.capabilities()
+    needs_mirror = any(gate.applies is Applies.SHADOW for gate in case.plan.gates)
+    if needs_mirror and not can.mirror:
+        return Check("plane", passed=False, reason=f"a gate needs a mirror; {can.kind} has none")
+    fine = [step.percent for step in case.plan.steps if step.share_bp % can.step_bp]
+    if fine:
+        return Check("plane", passed=False, reason=f"{can.kind} cannot set {fine} %")
+    plane.observe()
+    return Check("plane", passed=True, reason=f"{can.kind} is up")
+
+
+def _history(case: Case) -> pa.Table | Check:
+    start = case.state.opened_at - LOOK_BACK
+    try:
+        return wiring.build().lake.read_requests(case.plan, start, case.state.opened_at)
+    except HeadgateError as err:
+        return Check("requests", passed=False, reason=str(err))
+
+
+def _requests(case: Case, history: pa.Table) -> Check:
+    if not history.num_rows:
+        return Check(
+            "requests",
+            passed=False,
+            reason=f"no request in the {LOOK_BACK.days} days before the rollout; is requests.path the live log?",
+        )
+    rejected = 0
+    if case.plan.input:
+        checked = check(history, case.plan.input)
+        rejected = history.num_rows - int(checked.mask_ok.sum())
+    return Check(
+        "requests",
+        passed=True,
+        reason=f"{history.num_rows} requests in {LOOK_BACK.days} days, {rejected} outside the input contract",
+    )
+
+
+def _outcomes(case: Case) -> Check:
+    opened = case.state.opened_at
+    found = wiring.build().lake.read_outcomes(case.plan, known_before=opened, known_after=opened - LOOK_BACK)
+    return Check("outcomes", passed=True, reason=f"{found.num_rows} outcomes in {LOOK_BACK.days} days")
+
+
+def _segments(case: Case, history: pa.Table, now: datetime) -> Check:
+    asked = case.plan.segments
+    assert asked is not None  # noqa: S101 - the caller looked
+    frozen: dict[str, list[str]] = {}
+    for column in asked.by:
+        counts = pc.value_counts(history[column].cast(pa.string())).to_pylist()
+        least = asked.floor * history.num_rows
+        frozen[column] = sorted(c["values"] for c in counts if c["values"] is not None and c["counts"] >= least)
+    kept = store.freeze(wiring.build().engine, case.rollout.id, SEGMENTS, frozen, now)
+    listed = "; ".join(f"{column}: {', '.join(values) or 'none above the floor'}" for column, values in kept.items())
+    return Check("segments", passed=True, reason=f"segments frozen: {listed}")

@@ -1,0 +1,82 @@
+"""Scores one window of the request log with both sides, off the answer path."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pyarrow as pa
+from prefect import task
+
+from headgate.adapters import store
+from headgate.adapters.models import HttpModel
+from headgate.adapters.scoring import Scored, score, shares_of
+from headgate.compare.rates import shadow_rate_rows
+from headgate.errors import InputError
+from headgate.evidence import Entry
+from headgate.plan import Plan
+from headgate.rollout.state import LIVE
+from headgate.rollout.timeline import stays
+from tasks import wiring
+from tasks.ledger import Case
+from tasks.retrying import ONCE, OUTSIDE
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@task(name="find the windows that are due", **ONCE)
+def due_windows(case: Case, now: datetime, every: timedelta) -> list[tuple[datetime, datetime]]:
+    """Return the complete windows that are not scored yet, oldest first.
+
+    The first begins with the first whole block after the rollout opened, each next one where the last
+    one ended: there are no gaps, and a window is a whole number of blocks.
+    """
+    if case.state.phase not in LIVE:
+        return []
+    block = timedelta(hours=1) if case.plan.unit.block == "none" else case.plan.unit.block
+    if every <= timedelta(0) or every % block:
+        raise InputError(f"asked windows that are whole blocks of {block}; found {every}; change --every")
+    scored = store.windows(wiring.build().engine, case.rollout.id)
+    opened = case.state.opened_at
+    start = scored[-1].end if scored else opened + (_EPOCH - opened) % block
+    due = []
+    while start + every <= now:
+        due.append((start, start + every))
+        start += every
+    return due
+
+
+@task(name="score a window", task_run_name="score {start:%Y-%m-%d} to {end:%Y-%m-%d}", **OUTSIDE)
+def score_window(case: Case, start: datetime, end: datetime, now: datetime) -> dict[str, int]:
+    """Score every request of a window with both sides and keep the exchanges; return the counts.
+
+    The same window twice is once: exchanges that are there already are not scored again.
+    """
+    wired = wiring.build()
+    rollout, plan = case.rollout, case.plan
+    name = f"{start:%Y-%m-%dT%H%M}Z_{end:%Y-%m-%dT%H%M}Z"
+    entries = stays(store.confirmations(wired.engine, rollout.id))
+    kept = wired.lake.find_exchanges(rollout.id, name)
+    if kept is None:
+        requests = wired.lake.read_requests(plan, start, end)
+        scored = asyncio.run(_score(plan, requests, name, entries))
+        kept = wired.lake.write_exchanges(rollout.id, name, scored.table, scored.counts)
+    rows = shadow_rate_rows(plan, kept.table, entries, part=name)
+    store.add_evidence(wired.engine, rollout.id, rows, tick=case.last.tick + 1)
+    window = store.Window(start, end, str(kept.path), kept.digest, kept.counts, scored_at=now)
+    store.add_window(wired.engine, rollout.id, window)
+    return dict(kept.counts)
+
+
+
+async def _score(plan: Plan, requests: pa.Table, name: str, entries: Sequence[Entry]) -> Scored:
+    async with httpx.AsyncClient() as client:
+        incumbent, candidate = (
+            HttpModel(ref, plan.serving, plan.output, client, contract=plan.input)
+            for ref in (plan.incumbent, plan.candidate)
+        )
+        return await score(
+            requests, plan, incumbent, candidate, window=name, share_of=shares_of(entries)
+        )

@@ -1,0 +1,240 @@
+"""The rules over a whole plan: every one can refuse, and says where and what to do."""
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from headgate.errors import PlanError
+from headgate.plan import Gate, gate_applies, parse_plan
+from headgate.plan.lint import RULES, lint
+from headgate.plan.model import Plan
+
+GOOD = {
+    "version": 1,
+    "name": "flights-gbm",
+    "service": "flight-delays",
+    "owner": {"name": "Owner", "contact": "owner@example.org"},
+    "author": "author@example.org",
+    "incumbent": {"kind": "http", "url": "http://127.0.0.1:8101", "model": "delays", "version": "a"},
+    "candidate": {"kind": "http", "url": "http://127.0.0.1:8102", "model": "delays", "version": "b"},
+    "requests": {"path": "lake/requests"},
+    "unit": {"entity": "tailnum"},
+    "outcomes": {"path": "lake/outcomes", "label": "late", "known_at": "known_at", "maturity": "2d"},
+    "prediction": {"kind": "probability"},
+    "input": {
+        "columns": {
+            "origin": {"type": "category", "values": ["EWR", "JFK", "LGA"], "other": "flag"},
+            "hour": {"type": "integer", "min": 0, "max": 23},
+            "wind": {"type": "number", "missing": "allow"},
+        }
+    },
+    "gates": [
+        {"name": "quality", "metric": "brier", "margin": 0.005, "expect": -0.007},
+        {"name": "mirror", "metric": "latency", "quantile": 0.95, "ratio": 1.25, "applies": "shadow"},
+        {"name": "errors", "metric": "error_rate", "ceiling": 0.01, "from": 5},
+    ],
+    "segments": {"by": ["origin"], "gates": {"quality": 0.03}},
+    "steps": [
+        {"percent": 0, "dwell": "14d"},
+        {"percent": 5, "dwell": "3d", "approval": {}},
+        {"percent": 100},
+    ],
+}
+QUALITY, MIRROR, ERRORS = GOOD["gates"]
+SHADOW, SMALL, FULL = GOOD["steps"]
+BY_ORIGIN = {"by": ["origin"]}
+PAIRED = {"name": "q", "metric": "brier"}
+
+
+def gates(*others):
+    """The good plan's quality gate and others; nothing by segment."""
+    return {"gates": [QUALITY, *others], "segments": None}
+
+
+def only(**gate):
+    return {"gates": [PAIRED | gate], "segments": None}
+
+
+def latency(**keys):
+    return gates(MIRROR | keys)
+
+
+def column(**rule):
+    return {"input": {"columns": {"x": rule}}, "segments": None}
+
+
+def by(*columns):
+    return {"segments": {"by": list(columns), "gates": {"quality": 0.03}}}
+
+
+BREACHES = [
+    # steps, deadlines, calendar
+    ({"steps": [SMALL, FULL]}, "steps[0].percent", "0 (shadow)"),
+    ({"steps": [SHADOW, SMALL]}, "steps[1].percent", "100 on the last step"),
+    ({"steps": [SHADOW, SMALL, SMALL, FULL]}, "steps[2].percent", "more than the 5 %"),
+    ({"steps": [SHADOW, {"percent": 100}, SMALL, FULL]}, "steps[2].percent", "more than the 100 %"),
+    ({"steps": [SHADOW | {"approval": {}}, FULL]}, "steps[0].approval", "no approval"),
+    ({"steps": [SHADOW, {"percent": 0.125}, FULL]}, "steps[1].percent", "two decimals"),
+    (gates(ERRORS | {"from": 0.125}), "gates[1].from", "two decimals"),
+    ({"gates": [ERRORS], "segments": None}, "steps[0]", "a guardrail that counts at 0 %"),
+    ({"gates": [QUALITY | {"role": "signal"}]}, "steps[2]", "a guardrail that counts at 100 %"),
+    ({"gates": [QUALITY | {"from": 50}]}, "steps[1]", "a guardrail that counts at 5 %"),
+    (
+        {"steps": [SHADOW, SMALL | {"approval": {"expires": "0s"}}, FULL]},
+        "steps[1].approval.expires",
+        "above 0",
+    ),
+    ({"deadline": {"step": "14d", "rollout": "99d"}}, "deadline.step", "more than the longest dwell (14d)"),
+    ({"deadline": {"step": "15d", "rollout": "17d"}}, "deadline.rollout", "together (17d)"),
+    ({"watch": "300d"}, "deadline.rollout", "together (317d)"),
+    ({"serving": {"timeout": "0s"}}, "serving.timeout", "above 0"),
+    ({"serving": {"retry": {"base": "0s"}}}, "serving.retry.base", "above 0"),
+    ({"serving": {"circuit": {"window": "0s"}}}, "serving.circuit.window", "above 0"),
+    ({"unit": {"entity": "e", "block": "0d"}}, "unit.block", "above 0"),
+    ({"serving": {"fallback": []}}, "serving.fallback", "[incumbent]"),
+    ({"calendar": {"timezone": "New York"}}, "calendar.timezone", "IANA"),
+    ({"calendar": {"timezone": "America"}}, "calendar.timezone", "IANA"),
+    ({"calendar": {"advance": "weekdays"}}, "calendar.advance", "mon-thu 09:00-16:00"),
+    ({"calendar": {"advance": "mon 9:00-16:00"}}, "calendar.advance", "mon-thu 09:00-16:00"),
+    ({"calendar": {"advance": "mon 16:00-09:00"}}, "calendar.advance", "end after they start"),
+    ({"calendar": {"advance": "mon 16:00-24:30"}}, "calendar.advance", "00:00 to 24:00"),
+    ({"calendar": {"freeze": ["2013-02-30"]}}, "calendar.freeze[0]", "2013-11-27/2013-12-01"),
+    ({"calendar": {"freeze": ["2013-12-01/2013-11-27"]}}, "calendar.freeze[0]", "not before its first"),
+    # gates and segments
+    (gates(ERRORS | {"name": "quality"}), "gates[1].name", "a name of its own"),
+    (gates(ERRORS | {"name": "split"}), "gates[1].name", "a name of its own"),
+    (only(), "gates[0].margin", "metric brier needs"),
+    (gates({"name": "e", "metric": "error_rate"}), "gates[1].ceiling", "metric error_rate needs"),
+    (gates({"name": "c", "metric": "coverage"}), "gates[1].floor", "metric coverage needs"),
+    (gates({"name": "l", "metric": "latency", "ratio": 2, "applies": "split"}), "gates[1].quantile", "needs"),
+    (
+        gates({"name": "l", "metric": "latency", "quantile": 0.9, "applies": "split"}),
+        "gates[1].ratio",
+        "needs",
+    ),
+    (gates({"name": "l", "metric": "latency", "quantile": 0.9, "ratio": 2}), "gates[1].applies", "needs"),
+    (only(margin=0.1, ceiling=0.1), "gates[0].ceiling", "only keys of metric brier"),
+    (gates(ERRORS | {"margin": 0.1}), "gates[1].margin", "only keys of metric error_rate (ceiling)"),
+    (gates(ERRORS | {"tolerate": 1.0}), "gates[1].tolerate", "only keys of metric error_rate"),
+    (gates(ERRORS | {"expect": 0.0}), "gates[1].expect", "only keys of metric error_rate"),
+    (gates(ERRORS | {"evidence": "carry"}), "gates[1].evidence", "fresh"),
+    ({"prediction": {"kind": "label"}}, "gates[0].metric", "zero_one"),
+    (only(margin=0.2), "gates[0].margin", "below unit.block_bound (0.2)"),
+    (only(margin=-0.3, expect=-0.19, harm=0.1), "gates[0].margin", "above -unit.block_bound (0.2)"),
+    (
+        only(margin=1.0) | {"unit": {"entity": "e", "block": "none"}},
+        "gates[0].margin",
+        "the largest loss (1)",
+    ),
+    (
+        {"segments": BY_ORIGIN | {"gates": {"quality": 0.3}}},
+        "segments.gates.quality",
+        "below unit.block_bound",
+    ),
+    (only(margin=0.1, expect=0.1), "gates[0].margin", "above its expect (0.1)"),
+    (only(margin=0, harm=0.1), "gates[0].margin", "above 0, the default of expect"),
+    (only(margin=0, expect=-0.1), "gates[0].margin", "a `harm` beside"),
+    ({"segments": BY_ORIGIN | {"gates": {"quality": -0.001}}}, "segments.gates.quality", "a `harm` beside"),
+    (only(margin=0.1, harm=0), "gates[0].harm", "above 0 and below unit.block_bound"),
+    (only(margin=0.1, harm=0.4), "gates[0].harm", "above 0 and below unit.block_bound"),
+    (only(margin=0.1, expect=-0.2), "gates[0].expect", "above -unit.block_bound"),
+    (latency(quantile=0.9999), "gates[1].quantile", "0.5 to 0.999"),
+    (latency(tolerate=1.25), "gates[1].tolerate", "below ratio (1.25)"),
+    (latency(applies="all"), "gates[1].applies", "shadow or split"),
+    (latency(**{"from": 5}), "gates[1]", "counts on a step"),
+    (latency(applies="split", **{"from": 25}), "gates[1]", "counts on a step"),
+    ({"segments": BY_ORIGIN | {"gates": {"qualty": 0.03}}}, "segments.gates.qualty", "(quality)"),
+    ({"segments": BY_ORIGIN | {"gates": {"errors": 0.03}}}, "segments.gates.errors", "(quality)"),
+    # models, tables, columns
+    ({"candidate": GOOD["incumbent"]}, "candidate", "another model"),
+    ({"candidate": GOOD["candidate"] | {"url": "http://h:99999"}}, "candidate.url", "a port from 1 to 65535"),
+    ({"incumbent": GOOD["incumbent"] | {"url": "http://:80"}}, "incumbent.url", "a host"),
+    ({"requests": {"path": "p", "id": "at"}}, "requests.at", "a column of its own"),
+    ({"unit": {"entity": "at"}}, "unit.entity", "a column of its own"),
+    ({"outcomes": GOOD["outcomes"] | {"known_at": "late"}}, "outcomes.known_at", "a column of its own"),
+    ({"unit": {"entity": "e", "independent": True}}, "unit.independent", "block: none"),
+    ({"output": {"min": 0, "max": 100}}, "output", "within 0 to 1"),
+    ({"output": {"min": 0.5, "max": 0.5}}, "output", "within 0 to 1"),
+    (column(type="category", max=3), "input.columns.x.max", "only for type integer or number"),
+    (column(type="integer", values=["a"]), "input.columns.x.values", "only for type category"),
+    (column(type="category", other="flag"), "input.columns.x.other", "only beside `values`"),
+    (column(type="number", min=2, max=1), "input.columns.x.min", "at most max (1)"),
+    (column(type="category", values=["a", "a"]), "input.columns.x.values", "different values"),
+    (column(type="category", values=[]), "input.columns.x.values", "different values"),
+    (
+        {"input": {"columns": {"entity": {"type": "category"}}}, "segments": None},
+        "input.columns.entity",
+        "another name than at, entity, request_id",
+    ),
+    (by("dest"), "segments.by[0]", "an input column (origin, hour, wind)"),
+    (by("origin", "origin"), "segments.by[1]", "every column once"),
+    (by("wind"), "segments.by[0]", "category, boolean or integer"),
+    ({"input": None}, "segments.by[0]", "add `input`"),
+]
+
+
+def found(changes):
+    with pytest.raises(PlanError) as caught:
+        parse_plan(json.dumps(GOOD | changes, indent=1), "plan.yaml")
+    return caught.value.problems
+
+
+def test_the_good_plan_breaks_no_rule():
+    assert lint(Plan.model_validate(GOOD)) == ()
+
+
+@pytest.mark.parametrize(("changes", "where", "asked"), BREACHES)
+def test_a_breach_is_told_where_it_stands(changes, where, asked):
+    told = found(changes)
+    assert where in [p.where for p in told]
+    problem = next(p for p in told if p.where == where and asked in p.asked)
+    assert problem.line > 0
+    assert problem.todo
+
+
+def test_every_rule_is_broken_by_one_of_these_plans():
+    plans = [Plan.model_validate(GOOD | changes) for changes, _, _ in BREACHES]
+    idle = [rule.check.__name__ for rule in RULES if not any(list(rule.check(plan)) for plan in plans)]
+    assert idle == []
+
+
+def test_rules_wait_while_a_part_they_read_is_broken():
+    told = [p.where for p in found({"steps": [{"percent": "x"}, FULL], "gates": [PAIRED]})]
+    assert told == ["gates[0].margin", "segments.gates.quality", "steps[0].percent"]
+
+
+def test_a_rule_reads_only_the_parts_it_says():
+    parts = set(Plan.model_fields)
+    assert all(rule.reads and rule.reads <= parts for rule in RULES)
+
+
+def test_the_author_may_own_the_model():
+    assert lint(Plan.model_validate(GOOD | {"author": "owner@example.org"})) == ()
+
+
+def test_superiority_can_be_asked_for():
+    gate = PAIRED | {"margin": -0.001, "expect": -0.01, "harm": 0.01}
+    assert lint(Plan.model_validate(GOOD | {"gates": [gate], "segments": None})) == ()
+
+
+@pytest.mark.parametrize(
+    ("keys", "counts"),
+    [
+        ({"metric": "brier", "margin": 0.01}, {0, 100, 2_500, 10_000}),
+        ({"metric": "error_rate", "ceiling": 0.01, "from": 25}, {2_500, 10_000}),
+        ({"metric": "latency", "applies": "shadow"}, {0}),
+        ({"metric": "latency", "applies": "split", "from": 1}, {100, 2_500}),
+        ({"metric": "latency"}, set()),
+        ({"metric": "coverage", "applies": "all"}, {0, 100, 2_500, 10_000}),
+    ],
+)
+def test_a_gate_counts_on_the_shares_it_names(keys, counts):
+    gate = Gate.model_validate({"name": "g"} | keys)
+    assert {share for share in (0, 100, 2_500, 10_000) if gate_applies(gate, share)} == counts
+
+
+def test_durations_survive_the_canonical_plan_exactly():
+    plan = Plan.model_validate(GOOD | {"watch": "0.1s"})
+    assert plan.watch == timedelta(milliseconds=100)
+    assert Plan.model_validate(plan.canonical()) == plan
