@@ -1,5 +1,6 @@
 """Callers never see a candidate's failure, and a shadow never costs them anything."""
 
+import json
 import time
 from datetime import UTC, datetime
 from itertools import count
@@ -67,6 +68,10 @@ def test_a_dead_candidate_is_left_alone_after_a_few_tries_and_callers_notice_not
     assert {(answer.status, answer.who) for answer in (ask() for _ in range(30))} == {(200, "incumbent")}
     log = read(plane, {}, 30).served
     assert {(line.assigned, line.served) for line in log} == {(Side.CANDIDATE, Side.INCUMBENT)}
+    lines = (stage.tmp_path / "plane" / "access.jsonl").read_text().splitlines()
+    tries = [json.loads(line)["attempts"] for line in lines]
+    assert tries[:5] == [2] * 5
+    assert tries[-1] == 1  # ejected: it is not even tried
 
 
 def test_a_candidate_that_was_never_started_costs_callers_nothing(stage):

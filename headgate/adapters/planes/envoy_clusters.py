@@ -7,7 +7,6 @@ uses it: new clusters come first, then one write of the routes moves endpoints, 
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
 
 from headgate.adapters.planes.envoy_bootstrap import TYPE, Json, address
 from headgate.errors import PlaneRefused
@@ -42,23 +41,20 @@ _EJECTION = {
 def clusters(route: Route) -> list[Json]:
     """Return every cluster the route needs, each defined before it is used.
 
-    ``either`` tries the candidate, then the incumbent. Its first try goes through ``healthy``, because
-    with the candidate ejected the first try itself has to find the incumbent.
+    ``either`` tries the candidate, then the incumbent; with the candidate ejected, the incumbent at once.
     """
     incumbent = incumbent_name(route)
     defined = [_server(incumbent, route.incumbent, Side.INCUMBENT)]
     if route.candidate is None:
         return defined
-    candidate, healthy = _candidate_name(route), f"healthy_{_pair_name(route)}"
+    candidate = _candidate_name(route)
     ejecting = {"outlier_detection": _EJECTION, "common_lb_config": {"healthy_panic_threshold": {"value": 0}}}
-    tries = [{"name": healthy}, {"name": incumbent}]
     return [
         *defined,
         _server(candidate, route.candidate, Side.CANDIDATE, route.timeout_ms) | ejecting,
         # Copies have a cluster of their own, or their failures would eject the candidate for callers.
         _server(mirror_name(route), route.candidate, Side.CANDIDATE, route.timeout_ms),
-        _combined(healthy, "aggregate", [candidate, incumbent]),
-        _combined(either_name(route), "composite", tries),
+        _in_turn(either_name(route), candidate, incumbent),
     ]
 
 
@@ -80,11 +76,7 @@ def mirror_name(route: Route) -> str:
 
 def either_name(route: Route) -> str:
     """Return the cluster that tries the candidate, then the incumbent."""
-    return f"{EITHER}{_pair_name(route)}"
-
-
-def _pair_name(route: Route) -> str:
-    return f"{_candidate_name(route)}_{incumbent_name(route)}"
+    return f"{EITHER}{_candidate_name(route)}_{incumbent_name(route)}"
 
 
 def _server(name: str, at: Endpoint, side: Side, timeout_ms: int | None = None) -> Json:
@@ -111,8 +103,8 @@ def _server(name: str, at: Endpoint, side: Side, timeout_ms: int | None = None) 
     }
 
 
-def _combined(name: str, how: str, members: list[Any]) -> Json:
-    kind = f"{TYPE}.extensions.clusters.{how}.v3.ClusterConfig"
+def _in_turn(name: str, first: str, second: str) -> Json:
+    kind = f"{TYPE}.extensions.clusters.composite.v3.ClusterConfig"
     return {
         "@type": f"{TYPE}.config.cluster.v3.Cluster",
         "name": name,
@@ -120,8 +112,8 @@ def _combined(name: str, how: str, members: list[Any]) -> Json:
         "circuit_breakers": _NO_LIMIT,
         "lb_policy": "CLUSTER_PROVIDED",
         "cluster_type": {
-            "name": f"envoy.clusters.{how}",
-            "typed_config": {"@type": kind, "clusters": members},
+            "name": "envoy.clusters.composite",
+            "typed_config": {"@type": kind, "clusters": [{"name": first}, {"name": second}]},
         },
     }
 
