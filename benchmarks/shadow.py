@@ -39,7 +39,7 @@ from headgate.plan.model import ModelRef, Plan
 ROOT = Path(__file__).parent.parent
 APRIL = datetime(2013, 4, 1, tzinfo=UTC)
 SPAN = timedelta(days=14)
-ROUNDS = 9
+ROUNDS = 15
 HEADERS = {"content-type": "application/json"}
 
 

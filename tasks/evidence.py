@@ -12,14 +12,13 @@ from headgate.compare.quality import quality_rows, unit_rows
 from headgate.compare.stays import closed_batches
 from headgate.compare.traffic import TrafficState, traffic_rows
 from headgate.errors import StandDown
-from headgate.evidence import Entry
 from headgate.gates import judge
 from headgate.rollout import confirmed, standing
-from headgate.rollout.timeline import stays
 from headgate.verdicts import Scorecard
 from tasks import wiring
 from tasks.ledger import Case
 from tasks.retrying import OUTSIDE
+from tasks.stays import by_generation, stays
 from tasks.traffic import BEFORE_TRAFFIC, PlaneSeen
 
 #: Name under which preflight freezes the segments above the floor.
@@ -41,7 +40,7 @@ def count_traffic(case: Case, now: datetime) -> int:
     log = wired.plane_of(rollout.service).read_log(cursor.position)
     if dict(log.position) == dict(cursor.position):
         return 0
-    generations = {c.generation: stay_of(c) for c in store.confirmations(wired.engine, rollout.id)}
+    generations = by_generation(rollout.id)
     rows, after, new = traffic_rows(
         case.plan,
         log.served,
@@ -79,7 +78,7 @@ def close_blocks(case: Case, now: datetime) -> int:
         return 0
     wired = wiring.build()
     plan, rollout = case.plan, case.rollout
-    entries = stays(store.confirmations(wired.engine, rollout.id))
+    entries = stays(rollout.id)
     spans = list(_closing(case, now))
     if not spans or not entries:
         return 0
@@ -112,11 +111,6 @@ def segments_of(case: Case) -> Mapping[str, tuple[str, ...]]:
     """Return per column the values above the floor, as preflight froze them."""
     frozen = store.facts(wiring.build().engine, case.rollout.id).get(SEGMENTS, {})
     return {column: tuple(values) for column, values in frozen.items()}
-
-
-def stay_of(confirmation: store.Confirmation) -> Entry:
-    """Return the stay a confirmed generation put in force."""
-    return Entry(confirmation.entry, confirmation.step, confirmation.share_bp, confirmation.at)
 
 
 def _carried(cursor: store.Cursor, case: Case, entries: set[int]) -> TrafficState:

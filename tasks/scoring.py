@@ -18,10 +18,10 @@ from headgate.errors import InputError
 from headgate.evidence import Entry
 from headgate.plan import Plan
 from headgate.rollout.state import LIVE
-from headgate.rollout.timeline import stays
 from tasks import wiring
 from tasks.ledger import Case
 from tasks.retrying import ONCE, OUTSIDE
+from tasks.stays import stays
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -57,12 +57,12 @@ def score_window(case: Case, start: datetime, end: datetime, now: datetime) -> d
     wired = wiring.build()
     rollout, plan = case.rollout, case.plan
     name = f"{start:%Y-%m-%dT%H%M}Z_{end:%Y-%m-%dT%H%M}Z"
-    entries = stays(store.confirmations(wired.engine, rollout.id))
+    entries = stays(rollout.id)
     kept = wired.lake.find_exchanges(rollout.id, name)
     if kept is None:
         requests = wired.lake.read_requests(plan, start, end)
         scored = asyncio.run(_score(plan, requests, name, entries))
-        kept = wired.lake.write_exchanges(rollout.id, name, scored.table, scored.counts)
+        kept = wired.lake.keep_exchanges(rollout.id, name, scored.table, scored.counts)
     rows = shadow_rate_rows(plan, kept.table, entries, part=name)
     store.add_evidence(wired.engine, rollout.id, rows, tick=case.last.tick + 1)
     window = store.Window(start, end, str(kept.path), kept.digest, kept.counts, scored_at=now)

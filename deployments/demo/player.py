@@ -98,6 +98,8 @@ def _next(now: datetime, window_end: datetime, answers_at: datetime | None, last
     times = [window_end]
     if answers_at is not None:
         times.append(answers_at)
-    if last.decision.due is not None:
+    if last.decision.move not in (Move.HOLD, Move.ASK) or last.state.phase is Phase.ROLLING_BACK:
+        times.append(now + LEAST_STEP)  # something changed: a tick from now tells what it waits for
+    elif last.decision.due is not None:
         times.append(max(last.decision.due, now + LEAST_STEP))
     return max(min(times), now)

@@ -83,6 +83,8 @@ class HttpModel:
         draw: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self._url = f"{ref.url}/v2/models/{quote(ref.model, safe='')}"
+        # Parsed once: httpx would spend half of building a request on it.
+        self._urls = {path: httpx.URL(self._url + path) for path in ("", "/ready", "/infer")}
         self._retry = serving.retry
         self._timeout = serving.timeout.total_seconds()
         self._output = output
@@ -181,7 +183,7 @@ class HttpModel:
         return answered
 
     async def _try(self, method: str, path: str, body: bytes = b"") -> _Answered:
-        url = self._url + path
+        url = self._urls[path]
         headers = {"content-type": "application/json"} if body else None
         try:
             # httpx bounds each read; a server that drips bytes is bounded only by a limit on the whole.

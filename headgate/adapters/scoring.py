@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from headgate.adapters.oip import Shared
 from headgate.compare.stays import column_micros, stay_indices
 from headgate.contract import check
 from headgate.errors import InputError
@@ -68,8 +70,8 @@ async def score(
 ) -> Scored:
     """Score one window of requests with both sides.
 
-    Both sides get each batch at the same time, ``plan.serving.concurrency`` batches under way at
-    once; never more than those are held in the models' form, however long the window.
+    Both sides get the same batches, ``plan.serving.concurrency`` of them under way per side; few are
+    held in the models' form at a time, however long the window.
 
     Parameters
     ----------
@@ -134,6 +136,9 @@ def _segment(table: pa.Table, column: str) -> pa.ChunkedArray:
     return table[column].cast(pa.string())
 
 
+_Batch = tuple[int, Shared]
+
+
 class _Batches:
     """The requests to score, cut into batches and put into the models' form one at a time."""
 
@@ -142,10 +147,10 @@ class _Batches:
         self._size = size
         self.total = table.num_rows
 
-    def __iter__(self) -> Iterator[tuple[int, dict[str, Sequence[Any]]]]:
+    def __iter__(self) -> Iterator[_Batch]:
         for start in range(0, self.total, self._size):
             parts = {name: column.slice(start, self._size) for name, column in self._columns.items()}
-            yield start // self._size, {name: _values(part) for name, part in parts.items()}
+            yield start // self._size, Shared((name, _values(part)) for name, part in parts.items())
 
 
 def _values(column: pa.Array) -> Sequence[Any]:
@@ -170,23 +175,33 @@ async def _ask(
     batches: _Batches, models: Mapping[Side, Model], plan: Plan, progress: Progress | None
 ) -> dict[Side, list[Answers]]:
     """Return each side's answers in the order of the batches, whatever the order of completion."""
-    todo = iter(batches)
     done: dict[Side, dict[int, Answers]] = {side: {} for side in models}
-    scored = 0
+    scored = dict.fromkeys(models, 0)
+    # A queue each, so that a fast side need not wait for every batch of the slow one; short, so that it
+    # does not run away and leave the whole window in memory.
+    todo: dict[Side, asyncio.Queue[_Batch | None]] = {
+        side: asyncio.Queue(plan.serving.concurrency) for side in models
+    }
 
-    async def work() -> None:
-        nonlocal scored
-        for index, columns in todo:
-            answers = await asyncio.gather(*(model.infer(columns) for model in models.values()))
-            for side, answer in zip(models, answers, strict=True):
-                done[side][index] = answer
-            scored += len(answers[0].statuses)
+    async def feed() -> None:
+        for item in chain(batches, [None] * plan.serving.concurrency):
+            for queue in todo.values():
+                await queue.put(item)
+
+    async def work(side: Side) -> None:
+        while (batch := await todo[side].get()) is not None:
+            index, columns = batch
+            answer = await models[side].infer(columns)
+            done[side][index] = answer
+            scored[side] += len(answer.statuses)
             if progress is not None:
-                progress(scored, batches.total)
+                progress(min(scored.values()), batches.total)
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(plan.serving.concurrency):
-            group.create_task(work())
+        group.create_task(feed())
+        for side in models:
+            for _ in range(plan.serving.concurrency):
+                group.create_task(work(side))
     return {side: [answer for _, answer in sorted(done[side].items())] for side in models}
 
 

@@ -1,8 +1,8 @@
 """The state machine: one pure function decides, one carries it out; nothing else may."""
 
-from headgate.rollout.apply import apply, settle
+from headgate.rollout.apply import apply, confirmed, settle
 from headgate.rollout.decide import RULES, decide
 from headgate.rollout.orders import legal
 from headgate.rollout.timeline import entries, standing
 
-__all__ = ["RULES", "apply", "decide", "entries", "legal", "settle", "standing"]
+__all__ = ["RULES", "apply", "confirmed", "decide", "entries", "legal", "settle", "standing"]

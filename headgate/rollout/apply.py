@@ -48,13 +48,18 @@ def apply(state: State, decision: Decision, plan: Plan, world: World) -> State:
 
 
 def settle(state: State, world: World) -> State:
-    """Return the state with the plane's confirmation of its share, if that has come.
+    """Return the state with the plane's confirmation of its share, if that has come."""
+    return confirmed(state, world.confirmed_at)
+
+
+def confirmed(state: State, at: datetime | None) -> State:
+    """Return the state as confirmed by the plane at this time; the first confirmation stands.
 
     Dwell and fresh evidence start here, not when the share was decided.
     """
-    if state.phase not in LIVE | {Phase.ROLLING_BACK} or state.confirmed_at or world.confirmed_at is None:
+    if at is None or state.confirmed_at is not None or state.phase not in LIVE | {Phase.ROLLING_BACK}:
         return state
-    return replace(state, confirmed_at=max(world.confirmed_at, state.entered_at))
+    return replace(state, confirmed_at=max(at, state.entered_at))
 
 
 def as_seen(state: State, plan: Plan, world: World) -> State:
@@ -111,10 +116,8 @@ def _advanced(state: State, plan: Plan, world: World) -> State:
             step = state.step + 1
             return _new_stay(state, world, phase=Phase.RAMP, step=step, share_bp=plan.steps[step].share_bp)
         case _:
-            # The plane already serves this share, so nothing has to be written or confirmed.
-            return _new_stay(
-                state, world, phase=Phase.WATCH, generation=state.generation, confirmed_at=world.now
-            )
+            # The same share, but a generation of its own: the plane's log counts a stay by it.
+            return _new_stay(state, world, phase=Phase.WATCH)
 
 
 def _paused(state: State, decision: Decision, world: World) -> State:

@@ -123,7 +123,7 @@ class State:
     entry
         Counts entries into steps (fresh evidence starts with each).
     generation
-        Of the last write meant for the plane; rises whenever the plane has to change.
+        Of the last write meant for the plane; every stay has one of its own.
     opened_at, entered_at
         When the rollout opened and when this step was decided.
     confirmed_at

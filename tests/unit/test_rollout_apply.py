@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from headgate.errors import IllegalTransition
-from headgate.rollout import apply, legal, settle
+from headgate.rollout import apply, confirmed, legal, settle
 from headgate.rollout.state import Decision, Move, Outcome, Phase, PlaneView, Verb, Waiting
 from headgate.verdicts import Verdict
 from tests.builders import APRIL, plan
@@ -78,11 +78,11 @@ def test_a_new_step_starts_its_own_entry_timers_and_questions():
     assert after.entered_at == APRIL + 10 * DAY
 
 
-def test_the_watch_is_a_new_entry_that_the_plane_needs_not_be_told_of():
+def test_the_watch_is_a_stay_of_its_own_that_the_plane_confirms():
     before = state(step=3)
     _, after = tick(before, world(before))
-    assert (after.phase, after.entry, after.generation) == (Phase.WATCH, 4, before.generation)
-    assert after.confirmed_at == after.entered_at == APRIL + 10 * DAY
+    assert (after.phase, after.entry, after.generation) == (Phase.WATCH, 4, before.generation + 1)
+    assert (after.share_bp, after.confirmed_at) == (10_000, None)
 
 
 def test_promotion_leaves_share_and_plane_as_they_were_in_the_watch():
@@ -95,6 +95,9 @@ def test_the_confirmation_is_never_older_than_the_step():
     before = state(confirmed_at=None, entered_at=APRIL + 2 * DAY)
     assert settle(before, world(before, confirmed_at=APRIL)).confirmed_at == APRIL + 2 * DAY
     assert settle(before, world(before, confirmed_at=None)) == before
+    late = confirmed(before, APRIL + 3 * DAY)
+    assert confirmed(late, APRIL + 9 * DAY) == late, "the first confirmation stands"
+    assert confirmed(state(Phase.PREFLIGHT), APRIL).confirmed_at is None
 
 
 def test_a_question_is_void_once_a_verdict_left_pass_even_if_it_comes_back():

@@ -186,7 +186,7 @@ def test_freeze_takes_the_share_and_waits_for_an_operator():
     bad = card(failed="errors")
     decision, after = tick(before, world(before, scorecard=bad), frozen_plan)
     assert decision.move is Move.FREEZE
-    assert (after.phase, after.step, after.share_bp) == (Phase.RAMP, 2, 0)
+    assert (after.phase, after.step, after.share_bp, after.reentries) == (Phase.RAMP, 2, 0, 1)
     assert after.paused is not None
     again, still = tick(after, world(after, scorecard=bad, orders=(order(Verb.RESUME),)), frozen_plan)
     assert again.move is Move.HOLD
