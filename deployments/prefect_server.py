@@ -38,7 +38,7 @@ def flows_here(home: Path, api_url: str) -> Iterator[None]:
     """
     # Prefect sets up its logging while it is imported: later is too late to keep it quiet.
     os.environ.update(prefect_env(home, api_url))
-    from prefect.settings import (  # noqa: PLC0415 - reads the lines above
+    from prefect.settings import (
         PREFECT_API_URL,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         temporary_settings,

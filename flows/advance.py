@@ -28,7 +28,7 @@ def advance(service: str, now: datetime | None = None) -> Decision | None:
         return None
 
     plane = look_at_plane(case, now)
-    count_traffic(case, now)
+    count_traffic(case)
     close_blocks(case, now)
     scorecard, mark = judge_now(case, plane, now)
     world = look(case, plane, scorecard, now)

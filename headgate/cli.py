@@ -20,21 +20,25 @@ from headgate.rollout.state import Answer, Phase, Verb
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Take a machine-learning model from shadow to full traffic through gates that keep their promise.\n\n"
-    "Begin with `headgate validate PLAN`, then `headgate start PLAN`; schedule the flows `shadow` and `advance`. "
-    "See it all happen with `headgate demo`.",
+    help="Take a machine-learning model from shadow to full traffic, through gates that keep a promise.\n\n"
+    "Begin with `headgate validate PLAN`, then `headgate start PLAN`; schedule the flows `shadow` and "
+    "`advance`. See it all happen with `headgate demo`.",
 )
 out = Console()
 
 PlanPath = Annotated[Path, typer.Argument(help="The plan, a YAML file (docs/plan.md).", show_default=False)]
-RolloutId = Annotated[str, typer.Argument(help="The rollout's id, as `headgate status` shows it.", show_default=False)]
+RolloutId = Annotated[
+    str, typer.Argument(help="The rollout's id, as `headgate status` shows it.", show_default=False)
+]
 ServiceName = Annotated[str, typer.Argument(help="The service's name, as in the plan.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 Who = Annotated[str, typer.Option("--as", help="Who you are; this goes into the record.", show_default=False)]
 Reason = Annotated[str, typer.Option("--reason", help="Why; this goes into the record.", show_default=False)]
 Now = Annotated[
     str | None,
-    typer.Option("--now", help="Act as of this time (ISO 8601 with offset); default: the clock.", show_default=False),
+    typer.Option(
+        "--now", help="Act as of this time (ISO 8601 with offset); default: the clock.", show_default=False
+    ),
 ]
 
 
@@ -61,7 +65,9 @@ def _when(text: str | None) -> datetime:
     try:
         when = datetime.fromisoformat(text)
     except ValueError:
-        raise InputError(f"--now: asked an ISO 8601 time; found {text!r}; write 2026-03-01T09:00:00Z") from None
+        raise InputError(
+            f"--now: asked an ISO 8601 time; found {text!r}; write 2026-03-01T09:00:00Z"
+        ) from None
     if when.tzinfo is None:
         raise InputError(f"--now: {text!r} has no offset; write it with one, e.g. {text}Z")
     return when.astimezone(UTC)
@@ -97,8 +103,8 @@ def validate(plan: PlanPath, as_json: AsJson = False) -> None:
 @app.command()
 @_told
 def start(plan: PlanPath, now: Now = None, as_json: AsJson = False) -> None:
-    """Open a rollout of this plan (flow `open`). It takes the service's lease, or queues behind who has it."""
-    from flows.open import open_rollout  # noqa: PLC0415 - Prefect takes seconds to import
+    """Open a rollout of this plan (flow `open`): it takes the service's lease, or queues for it."""
+    from flows.open import open_rollout
 
     load_plan(plan)  # tell every error before a flow run starts
     rollout = open_rollout(str(plan), now=_when(now))
@@ -110,9 +116,11 @@ def start(plan: PlanPath, now: Now = None, as_json: AsJson = False) -> None:
 
 @app.command()
 @_told
-def shadow(service: ServiceName, now: Now = None, every: Annotated[str, typer.Option(help="Window length.")] = "1d") -> None:
+def shadow(
+    service: ServiceName, now: Now = None, every: Annotated[str, typer.Option(help="Window length.")] = "1d"
+) -> None:
     """Score every window that is complete and not scored yet with both sides (flow `shadow`)."""
-    from flows.shadow import shadow as flow  # noqa: PLC0415 - Prefect takes seconds to import
+    from flows.shadow import shadow as flow
 
     count = flow(service, now=_when(now), every=every)
     out.print(f"{count} window(s) scored")
@@ -122,7 +130,7 @@ def shadow(service: ServiceName, now: Now = None, every: Annotated[str, typer.Op
 @_told
 def advance(service: ServiceName, now: Now = None, as_json: AsJson = False) -> None:
     """Take one tick: look, judge, decide, write down, move (flow `advance`). Safe at any time."""
-    from flows.advance import advance as flow  # noqa: PLC0415 - Prefect takes seconds to import
+    from flows.advance import advance as flow
 
     decision = flow(service, now=_when(now))
     if as_json:
@@ -135,20 +143,24 @@ def advance(service: ServiceName, now: Now = None, as_json: AsJson = False) -> N
 
 @app.command()
 @_told
-def approve(rollout: RolloutId, who: Who, comment: Annotated[str, typer.Option(help="Why.")] = "", now: Now = None) -> None:
+def approve(
+    rollout: RolloutId, who: Who, comment: Annotated[str, typer.Option(help="Why.")] = "", now: Now = None
+) -> None:
     """Say yes to the question a rollout has open. A later tick advances it, if it still holds."""
     _answer(rollout, Answer.APPROVE, who, comment, now)
 
 
 @app.command()
 @_told
-def reject(rollout: RolloutId, who: Who, comment: Annotated[str, typer.Option(help="Why.")], now: Now = None) -> None:
+def reject(
+    rollout: RolloutId, who: Who, comment: Annotated[str, typer.Option(help="Why.")], now: Now = None
+) -> None:
     """Say no: before any traffic the rollout ends as rejected, later it rolls back."""
     _answer(rollout, Answer.REJECT, who, comment, now)
 
 
 def _answer(rollout: str, said: Answer, who: str, comment: str, now: str | None) -> None:
-    from tasks import people  # noqa: PLC0415 - opens the store
+    from tasks import people
 
     recorded = people.answer(rollout, said, who, comment, _when(now))
     out.print(
@@ -162,14 +174,14 @@ def _answer(rollout: str, said: Answer, who: str, comment: str, now: str | None)
 @_told
 def rollback(service: ServiceName, who: Who, reason: Reason, now: Now = None) -> None:
     """Take all traffic back to the incumbent, now (flow `rollback`)."""
-    from flows.rollback import rollback as flow  # noqa: PLC0415 - Prefect takes seconds to import
+    from flows.rollback import rollback as flow
 
     rollout = flow(service, reason=reason, by=who, now=_when(now))
     out.print(f"[red]rolling back {rollout}[/]; `headgate status` shows when the plane reports 0 %")
 
 
 def _press(service: str, verb: Verb, who: str, reason: str, now: str | None) -> None:
-    from tasks import people  # noqa: PLC0415 - opens the store
+    from tasks import people
 
     rollout = people.press(service, verb, who, reason, _when(now))
     out.print(f"recorded: {verb.value} {rollout}; the next tick acts on it")
@@ -200,7 +212,7 @@ def resume(service: ServiceName, who: Who, reason: Reason, now: Now = None) -> N
 @_told
 def status(as_json: AsJson = False) -> None:
     """Show every rollout: phase, share, what it waits for and why."""
-    from tasks.standing import all_standings  # noqa: PLC0415 - opens the store
+    from tasks.standing import all_standings
 
     rows = all_standings()
     if as_json:
@@ -230,9 +242,9 @@ def report(
     path: Annotated[Path, typer.Option("--out", help="Where to write the page.")] = Path("report.html"),
 ) -> None:
     """Write a self-contained HTML page about one or more rollouts."""
-    from headgate.adapters.stories import story_of  # noqa: PLC0415 - opens the store
-    from headgate.report.page import render_page  # noqa: PLC0415 - the template engine takes a moment
-    from tasks.wiring import build  # noqa: PLC0415 - opens the store
+    from headgate.adapters.stories import story_of
+    from headgate.report.page import render_page
+    from tasks.wiring import build
 
     stories = [story_of(build().engine, rollout) for rollout in rollouts]
     page = render_page(stories, title=", ".join(rollouts), generated_at=datetime.now(UTC), facts={})
@@ -242,7 +254,9 @@ def report(
 
 @app.command()
 def demo(
-    run: Annotated[Path, typer.Option("--out", help="Folder of the run; it is emptied first.")] = Path("runs/demo"),
+    run: Annotated[Path, typer.Option("--out", help="Folder of the run; it is emptied first.")] = Path(
+        "runs/demo"
+    ),
     permute_outcomes: Annotated[
         bool, typer.Option("--permute-outcomes", help="Shuffle the labels in time: nobody may be promoted.")
     ] = False,
@@ -252,7 +266,7 @@ def demo(
     A real Prefect server, real model servers, a real Envoy, and the flows that run in production; only
     the clock is played. Leaves the store, the exchanges, summary.json and report.html in the folder.
     """
-    from deployments.demo.run import run_demo  # noqa: PLC0415 - brings the whole stack with it
+    from deployments.demo.run import run_demo
 
     try:
         result = run_demo(run, permute=permute_outcomes, console=out)

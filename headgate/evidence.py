@@ -132,7 +132,30 @@ class SplitSum:
     n0: int
 
 
-Sums = BlockSum | UnitSum | RateSum | LatencyPairSum | LatencySplitSum | SplitSum
+@dataclass(frozen=True, slots=True)
+class TrafficSum:
+    """Live requests of one hour, as callers were served. Told, never judged.
+
+    Attributes
+    ----------
+    n1, n0
+        Requests assigned to the candidate and to the incumbent.
+    fallbacks
+        Of ``n1``: answered by the incumbent.
+    failed
+        Of both: answered by nobody, or with a server error.
+    """
+
+    n1: int
+    n0: int
+    fallbacks: int
+    failed: int
+
+
+#: Names under which evidence of no gate is kept; a plan's gates may not be called so.
+SPLIT, TRAFFIC = "split", "traffic"
+
+Sums = BlockSum | UnitSum | RateSum | LatencyPairSum | LatencySplitSum | SplitSum | TrafficSum
 _KINDS: dict[str, type[Sums]] = {
     "block": BlockSum,
     "unit": UnitSum,
@@ -140,6 +163,7 @@ _KINDS: dict[str, type[Sums]] = {
     "latency_pair": LatencyPairSum,
     "latency_split": LatencySplitSum,
     "split": SplitSum,
+    "traffic": TrafficSum,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

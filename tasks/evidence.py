@@ -26,7 +26,7 @@ SEGMENTS = "segments"
 
 
 @task(name="count the traffic", **OUTSIDE)
-def count_traffic(case: Case, now: datetime) -> int:
+def count_traffic(case: Case) -> int:
     """Read what the plane logged since the last tick into hourly sums; return how many lines counted.
 
     Sums, the entities first seen and the place to read on from are one write: a crash before it counts
@@ -89,9 +89,7 @@ def close_blocks(case: Case, now: datetime) -> int:
     outcomes = wired.lake.read_outcomes(plan, known_before=last + plan.outcomes.maturity, known_after=first)
     segments = segments_of(case)
     sums = unit_rows if plan.unit.block == "none" else quality_rows
-    rows = [
-        row for span in spans for row in sums(plan, exchanges, outcomes, span, entries, segments)
-    ]
+    rows = [row for span in spans for row in sums(plan, exchanges, outcomes, span, entries, segments)]
     store.add_evidence(wired.engine, rollout.id, rows, tick=case.last.tick + 1)
     return len(spans)
 

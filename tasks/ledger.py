@@ -78,6 +78,7 @@ def write_down(
     except StandDown:
         return None
     if world.plane is PlaneView.DISAGREES:
-        text = f"the plane serves {world.observed_share_bp} basis points at generation {world.observed_generation}"
+        seen = f"{world.observed_share_bp} basis points at generation {world.observed_generation}"
+        text = f"the plane serves {seen}, which is not what was recorded"
         store.add_incident(engine, case.rollout.id, store.Incident(world.now, "plane disagrees", text))
     return case_of(case.rollout).state

@@ -26,7 +26,9 @@ def preflight(case: Case, versions: tuple[str | None, str | None], now: datetime
 
     Freezes the segments above the floor, by their shares of the requests in the look-back.
     """
-    checks = [_version(case, side, found) for side, found in zip(("incumbent", "candidate"), versions, strict=True)]
+    checks = [
+        _version(case, side, found) for side, found in zip(("incumbent", "candidate"), versions, strict=True)
+    ]
     checks.append(_made("plane", lambda: _plane(case)))
     history = _history(case)
     if isinstance(history, Check):
@@ -48,9 +50,13 @@ def _made(name: str, make: Callable[[], Check]) -> Check:
 def _version(case: Case, side: str, found: str | None) -> Check:
     asked = getattr(case.plan, side).version
     if found is None:
-        return Check(side, passed=None, reason=f"its server does not answer at {getattr(case.plan, side).url}")
+        return Check(
+            side, passed=None, reason=f"its server does not answer at {getattr(case.plan, side).url}"
+        )
     if found != asked:
-        return Check(side, passed=False, reason=f"the plan asks version {asked}; its server answers as {found}")
+        return Check(
+            side, passed=False, reason=f"the plan asks version {asked}; its server answers as {found}"
+        )
     return Check(side, passed=True, reason=f"the {side} answers as {found}")
 
 
@@ -80,7 +86,7 @@ def _requests(case: Case, history: pa.Table) -> Check:
         return Check(
             "requests",
             passed=False,
-            reason=f"no request in the {LOOK_BACK.days} days before the rollout; is requests.path the live log?",
+            reason=f"no request in the {LOOK_BACK.days} days before; is requests.path the live log?",
         )
     rejected = 0
     if case.plan.input:
@@ -106,7 +112,11 @@ def _segments(case: Case, history: pa.Table, now: datetime) -> Check:
     for column in asked.by:
         counts = pc.value_counts(history[column].cast(pa.string())).to_pylist()
         least = asked.floor * history.num_rows
-        frozen[column] = sorted(c["values"] for c in counts if c["values"] is not None and c["counts"] >= least)
+        frozen[column] = sorted(
+            c["values"] for c in counts if c["values"] is not None and c["counts"] >= least
+        )
     kept = store.freeze(wiring.build().engine, case.rollout.id, SEGMENTS, frozen, now)
-    listed = "; ".join(f"{column}: {', '.join(values) or 'none above the floor'}" for column, values in kept.items())
+    listed = "; ".join(
+        f"{column}: {', '.join(values) or 'none above the floor'}" for column, values in kept.items()
+    )
     return Check("segments", passed=True, reason=f"segments frozen: {listed}")

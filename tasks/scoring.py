@@ -14,9 +14,9 @@ from headgate.adapters import store
 from headgate.adapters.models import HttpModel
 from headgate.adapters.scoring import Scored, score, shares_of
 from headgate.compare.rates import shadow_rate_rows
-from headgate.errors import InputError
+from headgate.errors import InputError, ModelUnavailable
 from headgate.evidence import Entry
-from headgate.plan import Plan
+from headgate.ports import Side
 from headgate.rollout.state import LIVE
 from tasks import wiring
 from tasks.ledger import Case
@@ -61,7 +61,8 @@ def score_window(case: Case, start: datetime, end: datetime, now: datetime) -> d
     kept = wired.lake.find_exchanges(rollout.id, name)
     if kept is None:
         requests = wired.lake.read_requests(plan, start, end)
-        scored = asyncio.run(_score(plan, requests, name, entries))
+        scored = asyncio.run(_score(case, requests, name, entries))
+        _refuse_without_incumbent(scored, name)
         kept = wired.lake.keep_exchanges(rollout.id, name, scored.table, scored.counts)
     rows = shadow_rate_rows(plan, kept.table, entries, part=name)
     store.add_evidence(wired.engine, rollout.id, rows, tick=case.last.tick + 1)
@@ -70,13 +71,28 @@ def score_window(case: Case, start: datetime, end: datetime, now: datetime) -> d
     return dict(kept.counts)
 
 
+def _refuse_without_incumbent(scored: Scored, name: str) -> None:
+    """Raise where most of a window has no incumbent: kept, it could never be compared any more.
 
-async def _score(plan: Plan, requests: pa.Table, name: str, entries: Sequence[Entry]) -> Scored:
+    The candidate's failures are evidence and are kept; the incumbent's say nothing about the candidate,
+    and the requests are still there when it is back.
+    """
+    answered, asked = scored.counts.get("incumbent_ok", 0), scored.counts["scored"]
+    if asked and answered < asked / 2:
+        raise ModelUnavailable(
+            f"asked the incumbent for the {asked} requests of window {name}; it answered {answered}; "
+            "nothing was kept: mend its server, and the next run scores the window again"
+        )
+
+
+async def _score(case: Case, requests: pa.Table, name: str, entries: Sequence[Entry]) -> Scored:
+    plan, frozen = case.plan, case.state.versions
+    versions = dict(zip((Side.INCUMBENT, Side.CANDIDATE), frozen, strict=True)) if frozen else None
     async with httpx.AsyncClient() as client:
         incumbent, candidate = (
             HttpModel(ref, plan.serving, plan.output, client, contract=plan.input)
             for ref in (plan.incumbent, plan.candidate)
         )
         return await score(
-            requests, plan, incumbent, candidate, window=name, share_of=shares_of(entries)
+            requests, plan, incumbent, candidate, window=name, share_of=shares_of(entries), versions=versions
         )

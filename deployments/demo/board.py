@@ -31,7 +31,9 @@ class Board:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._last: dict[str, tuple[Tick, int]] = {}
-        self._live = Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        self._live = (
+            Live(console=console, refresh_per_second=4, transient=True) if console.is_terminal else None
+        )
 
     def __enter__(self) -> Self:
         if self._live:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,20 @@ class Tally:
     by_side: Counter[tuple[str, int, str]] = field(default_factory=Counter)
 
 
+class _Pace:
+    """Lets callers start one after the other, never closer than this; a late start is not made up for."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._next = 0.0
+
+    async def turn(self) -> None:
+        now = time.perf_counter()
+        mine = max(self._next, now)
+        self._next = mine + self._seconds
+        await asyncio.sleep(mine - now)
+
+
 @dataclass(frozen=True)
 class Callers:
     """A fixed number of callers that keep their connections.
@@ -51,6 +66,9 @@ class Callers:
         (name, datatype) of the inputs a caller sends.
     concurrency
         Requests under way at once.
+    rate
+        Requests started per second at the most, evenly spaced. A week of requests is sent in seconds:
+        unpaced, they would queue up at the slower server, and its latency would be that of the queue.
     """
 
     url: str
@@ -60,6 +78,7 @@ class Callers:
     at_column: str
     entity_column: str
     concurrency: int = 8
+    rate: float = 400.0
 
     def send(self, requests: pa.Table, tally: Tally) -> None:
         """Send every request once and count what came back."""
@@ -67,17 +86,25 @@ class Callers:
 
     async def _send(self, requests: pa.Table, tally: Tally) -> None:
         queue = self._rows(requests)
+        pace = _Pace(1 / self.rate)
         limits = httpx.Limits(max_connections=self.concurrency)
-        async with httpx.AsyncClient(base_url=self.url, limits=limits, timeout=10.0) as client:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self.concurrency):
-                    group.create_task(self._caller(client, queue, tally))
+        async with (
+            httpx.AsyncClient(base_url=self.url, limits=limits, timeout=10.0) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            for _ in range(self.concurrency):
+                group.create_task(self._caller(client, queue, pace, tally))
 
     async def _caller(
-        self, client: httpx.AsyncClient, queue: Iterator[tuple[Mapping[str, str], bytes]], tally: Tally
+        self,
+        client: httpx.AsyncClient,
+        queue: Iterator[tuple[Mapping[str, str], bytes]],
+        pace: _Pace,
+        tally: Tally,
     ) -> None:
         path = f"/v2/models/{self.model}/infer"
         for headers, body in queue:  # the callers share one queue
+            await pace.turn()
             tally.sent += 1
             try:
                 answer = await client.post(path, content=body, headers=dict(headers))
@@ -87,7 +114,11 @@ class Callers:
             if not _is_probability(answer):
                 tally.failed += 1
             got = answer.headers
-            key = (got.get("x-rollout", ""), int(got.get("x-rollout-generation", -1)), got.get("x-rollout-side", ""))
+            key = (
+                got.get("x-rollout", ""),
+                int(got.get("x-rollout-generation", -1)),
+                got.get("x-rollout-side", ""),
+            )
             tally.by_side[key] += 1
 
     def _rows(self, requests: pa.Table) -> Iterator[tuple[Mapping[str, str], bytes]]:

@@ -61,7 +61,7 @@ class Player:
     end: datetime
     every: timedelta
     answer_after: timedelta = timedelta(minutes=20)
-    told: Callable[[Tick], None] = lambda tick: None
+    told: Callable[[Tick], None] = lambda _tick: None
     ticks: int = field(default=0, init=False)
 
     def play(self) -> Tick:

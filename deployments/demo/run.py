@@ -35,6 +35,7 @@ from headgate.adapters.planes.envoy import EnvoyPlane
 from headgate.adapters.stories import story_of
 from headgate.plan import Plan, load_plan
 from headgate.report.page import render_page
+from headgate.routing import FULL_BP
 from tasks import wiring
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
@@ -59,14 +60,17 @@ CANDIDATES = (
 
 
 def part_sent_live(share_bp: int) -> float:
-    """Return which part of the service's requests callers send live at a share.
+    """Return which part of the service's requests callers also send live at a share (basis points).
 
-    In shadow a few are enough to compare latencies on mirrored copies; at a small share most are
-    needed before the candidate has seen enough of them.
+    There are more in nine months than five minutes can carry one by one. In shadow a few are enough to
+    compare latencies on mirrored copies; the smaller the share, the more it takes until the candidate
+    has answered enough of them.
     """
     if share_bp == 0:
-        return 0.04
-    return 1.0 if share_bp <= 500 else 0.25
+        return 0.05
+    if share_bp <= 500:
+        return 0.9
+    return 0.25 if share_bp < FULL_BP else 0.1
 
 
 def run_demo(run: Path, *, permute: bool, console: Console) -> dict[str, Any]:
@@ -81,9 +85,7 @@ def run_demo(run: Path, *, permute: bool, console: Console) -> dict[str, Any]:
         board = stack.enter_context(Board(console))
         prepared, api_url = _begin(run, processes, board, permute=permute)
         stack.enter_context(flows_here(run / "prefect", api_url))
-        told = [
-            _play(candidate, run, prepared, stack, processes, board) for candidate in CANDIDATES
-        ]
+        told = [_play(candidate, run, prepared, stack, processes, board) for candidate in CANDIDATES]
         result = summary(told, flow_runs=_flow_runs(api_url), seconds=time.monotonic() - began)
         (run / "summary.json").write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
         page = render_page(
@@ -113,7 +115,7 @@ def _begin(run: Path, processes: Processes, board: Board, *, permute: bool) -> t
 def _play(
     candidate: Candidate, run: Path, prepared: Prepared, stack: ExitStack, processes: Processes, board: Board
 ) -> Told:
-    from deployments.demo.service import DemoService  # noqa: PLC0415 - imports Prefect, once its server runs
+    from deployments.demo.service import DemoService
 
     incumbent_url = serve_model(processes, f"{candidate.name}-incumbent", prepared.models.incumbent)
     candidate_url = serve_model(
@@ -131,9 +133,7 @@ def _play(
     with wiring.use(adapters):
         tally = Tally()
         service = DemoService(plan, path, _callers(plan, plane), "7d", part_sent_live, tally)
-        player = Player(
-            service, START, END, EVERY, told=lambda tick: board.told(plan.name, tick, tally.sent)
-        )
+        player = Player(service, START, END, EVERY, told=lambda tick: board.told(plan.name, tick, tally.sent))
         player.play()
         return Told(story_of(adapters.engine, service.rollout), tally, plane.observe().share_bp)
 
@@ -152,7 +152,13 @@ def _write_plan(candidate: Candidate, run: Path, incumbent_url: str, candidate_u
 
 def _callers(plan: Plan, plane: EnvoyPlane) -> Callers:
     assert plan.input is not None  # noqa: S101 - the worked example has a contract
-    kinds = {"integer": "INT64", "number": "FP64", "category": "BYTES", "boolean": "BOOL", "timestamp": "BYTES"}
+    kinds = {
+        "integer": "INT64",
+        "number": "FP64",
+        "category": "BYTES",
+        "boolean": "BOOL",
+        "timestamp": "BYTES",
+    }
     columns = [(name, kinds[column.type.value]) for name, column in plan.input.columns.items()]
     return Callers(
         plane.url, plan.incumbent.model, columns, plan.requests.id, plan.requests.at, plan.unit.entity
@@ -167,7 +173,8 @@ def _flow_runs(api_url: str) -> int:
 def _facts(result: Mapping[str, Any], *, permute: bool) -> dict[str, str]:
     facts = {
         "played": f"{START:%Y-%m-%d} to at most {END:%Y-%m-%d}, in windows of a week",
-        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        "Python": platform.python_version(),
         "flow runs": f"{result['flow_runs']:,}",
         "live requests": f"{result['live_requests']:,}, {result['dropped_requests']} dropped, "
         f"{result['failed_answers']} failed",
@@ -188,4 +195,3 @@ def _stop_on_sigterm() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-

@@ -84,5 +84,7 @@ class DemoService:
 def _part_of(requests: pa.Table, id_column: str, part: float) -> pa.Table:
     """Return about this part of the requests, always the same ones: chosen by their id."""
     below = int(part * 10_000)
-    chosen = [xxhash.xxh64_intdigest(str(i).encode()) % 10_000 < below for i in requests[id_column].to_pylist()]
+    chosen = [
+        xxhash.xxh64_intdigest(str(i).encode()) % 10_000 < below for i in requests[id_column].to_pylist()
+    ]
     return requests.filter(pa.array(np.array(chosen, dtype=bool)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +30,7 @@ def summary(told: Sequence[Told], *, flow_runs: int, seconds: float) -> dict[str
         "rollouts": [_rollout(one) for one in told],
         "flow_runs": flow_runs,
         "live_requests": sum(one.tally.sent for one in told),
-        "candidate_requests_by_step": {
-            one.story.rollout: candidate_requests(one.story, one.tally) for one in told
-        },
+        "candidate_requests_by_step": _added(candidate_requests(one.story, one.tally) for one in told),
         "dropped_requests": sum(one.tally.dropped for one in told),
         "failed_answers": sum(one.tally.failed for one in told),
         "seconds": round(seconds, 1),
@@ -48,6 +46,13 @@ def candidate_requests(story: Story, tally: Tally) -> Mapping[str, int]:
         if rollout == story.rollout and side == "candidate":
             counts[at_generation[generation]] += count
     return {f"{share / 100:g}": counts[share] for share in shares}
+
+
+def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for count in counts:
+        total.update(count)
+    return dict(sorted(total.items(), key=lambda item: float(item[0])))
 
 
 def _rollout(one: Told) -> dict[str, Any]:

@@ -47,7 +47,8 @@ class Scored:
     counts
         ``read``, ``scored``, ``rejected``, ``flagged``; what `clean_requests` left out, by reason;
         ``input.<column>.<fault>`` by the contract; ``<side>_<status>`` of the requests asked of it;
-        ``<side>_unversioned`` where an answer did not say which version gave it.
+        ``<side>_unversioned`` where an answer did not say which version gave it;
+        ``<side>_other_version`` where another one than was frozen answered.
     versions
         Per side how many good answers each version gave. More than one: it changed meanwhile.
     """
@@ -65,6 +66,7 @@ async def score(
     *,
     window: str,
     share_of: ShareOf,
+    versions: Mapping[Side, str] | None = None,
     segment_columns: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> Scored:
@@ -81,6 +83,8 @@ async def score(
         Name of the window; it stands in every exchange.
     share_of
         The share in force when each request came, e.g. `shares_of` the rollout's stays.
+    versions
+        Versions that were frozen; an answer of another one is invalid. None: those of the plan.
     segment_columns
         Columns of the log to keep as segments; None: those of the plan.
 
@@ -106,10 +110,12 @@ async def score(
 
     columns: dict[str, Any] = {name: table[name] for name in REQUESTS.names}
     columns["window"] = pa.repeat(window, table.num_rows)
-    versions = {}
+    frozen = versions or {Side.INCUMBENT: plan.incumbent.version, Side.CANDIDATE: plan.candidate.version}
+    found = {}
     for side in Side:
-        columns |= _answered(side, answers[side], rows, table.num_rows)
-        counted, versions[side] = _counted(side, answers[side])
+        known = [_only(frozen[side], answer, side, counts) for answer in answers[side]]
+        columns |= _answered(side, known, rows, table.num_rows)
+        counted, found[side] = _counted(side, known)
         counts.update(counted)
     rejected = {row: reasons.get(row) for row in np.flatnonzero(~allowed).tolist()}
     columns["reject_reason"] = pa.array([rejected.get(i) for i in range(table.num_rows)], pa.string())
@@ -118,7 +124,7 @@ async def score(
     columns |= {SEGMENT + column: _segment(table, column) for column in segments}
     schema = exchanges_schema(segments)
     exchanges = pa.table([columns[name] for name in schema.names], schema=schema)
-    return Scored(exchanges, dict(counts), versions)
+    return Scored(exchanges, dict(counts), found)
 
 
 def shares_of(entries: Sequence[Entry]) -> ShareOf:
@@ -203,6 +209,20 @@ async def _ask(
             for _ in range(plan.serving.concurrency):
                 group.create_task(work(side))
     return {side: [answer for _, answer in sorted(done[side].items())] for side in models}
+
+
+def _only(version: str, answer: Answers, side: Side, counts: Counter[str]) -> Answers:
+    """Return the answer as it is, or as invalid if another version than was frozen gave it."""
+    if answer.version in (None, version):
+        return answer
+    good = [status is Status.OK for status in answer.statuses]
+    counts[f"{side}_other_version"] += sum(good)
+    return Answers(
+        [None if ok else value for ok, value in zip(good, answer.predictions, strict=True)],
+        [Status.INVALID if ok else status for ok, status in zip(good, answer.statuses, strict=True)],
+        answer.version,
+        answer.details,
+    )
 
 
 def _answered(

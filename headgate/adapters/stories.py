@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 
 from sqlalchemy import Engine
 
 from headgate.adapters import store
-from headgate.evidence import BlockSum, EvidenceRow, RateSum, Source, SplitSum, UnitSum
+from headgate.evidence import BlockSum, EvidenceRow, TrafficSum, UnitSum
 from headgate.plan.model import Metric, Plan
 from headgate.report.story import Incident, StepTraffic, Story
 
 
-def story_of(engine: Engine, rollout_id: str, traffic: tuple[StepTraffic, ...] = ()) -> Story:
-    """Return a rollout's story.
-
-    ``traffic`` is what callers counted, where somebody did; else it is read off the evidence, in
-    which only the candidate's requests were counted.
-    """
+def story_of(engine: Engine, rollout_id: str) -> Story:
+    """Return a rollout's story, as far as the record goes."""
     rollout = store.get(engine, rollout_id)
     plan = store.plan_of(engine, rollout.plan_hash)
     ticks = tuple(store.ticks(engine, rollout_id))
     windows = store.windows(engine, rollout_id)
+    rows = store.evidence(engine, rollout_id)
     quality: Counter[str] = Counter()
     for window in windows:
         quality.update(window.counts)
@@ -34,14 +32,41 @@ def story_of(engine: Engine, rollout_id: str, traffic: tuple[StepTraffic, ...] =
         outcome=ticks[-1].state.outcome if ticks else None,
         opened_at=rollout.opened_at,
         ticks=ticks,
-        traffic=traffic,
+        traffic=_traffic(store.confirmations(engine, rollout_id), rows),
         exchanges=quality["scored"],
         windows=len(windows),
-        outcomes_matured=_matured(plan, store.evidence(engine, rollout_id)),
+        outcomes_matured=_matured(plan, rows),
         data_quality=dict(quality),
         incidents=tuple(Incident(i.at, i.kind, i.text) for i in store.incidents(engine, rollout_id)),
         approvals=tuple(store.approvals(engine, rollout_id)),
         orders=tuple(store.orders(engine, rollout_id)),
+    )
+
+
+def _traffic(confirmed: list[store.Confirmation], rows: list[EvidenceRow]) -> tuple[StepTraffic, ...]:
+    """Return what callers got on every stay at a share above 0."""
+    first: dict[int, store.Confirmation] = {}
+    for confirmation in confirmed:
+        first.setdefault(confirmation.entry, confirmation)
+    counts: dict[int, Counter[str]] = {}
+    for row in rows:
+        if isinstance(row.sums, TrafficSum):
+            counts.setdefault(row.entry, Counter()).update(asdict(row.sums))
+    stays = sorted(first.values(), key=lambda c: c.entry)
+    ends = [*(after.at for after in stays[1:]), None]
+    return tuple(
+        StepTraffic(
+            step=stay.step,
+            percent=stay.share_bp / 100,
+            since=stay.at,
+            until=until,
+            candidate_requests=counts.get(stay.entry, Counter())["n1"],
+            incumbent_requests=counts.get(stay.entry, Counter())["n0"],
+            fallbacks=counts.get(stay.entry, Counter())["fallbacks"],
+            failed=counts.get(stay.entry, Counter())["failed"],
+        )
+        for stay, until in zip(stays, ends, strict=True)
+        if stay.share_bp
     )
 
 

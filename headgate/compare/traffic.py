@@ -15,6 +15,8 @@ from headgate.compare.copies import Copies, Waiting
 from headgate.compare.latency import Reference, slower
 from headgate.compare.stays import hour_of
 from headgate.evidence import (
+    SPLIT,
+    TRAFFIC,
     Entry,
     EvidenceRow,
     LatencyPairSum,
@@ -22,13 +24,12 @@ from headgate.evidence import (
     RateSum,
     Source,
     SplitSum,
+    TrafficSum,
 )
 from headgate.plan.model import Applies, Metric, Plan
 from headgate.ports import Mirrored, Served, Side
 from headgate.routing import FULL_BP
 
-SPLIT = "split"
-"""Name under which the sample ratio is kept; no gate of a plan may be called so."""
 _SERVER_ERROR = 500
 _REFUSED = 400
 
@@ -151,7 +152,7 @@ def uncovered(line: Served) -> bool:
     return failed(line) or line.status >= _REFUSED
 
 
-_Counted = RateSum | LatencySplitSum | LatencyPairSum | SplitSum
+_Counted = RateSum | LatencySplitSum | LatencyPairSum | SplitSum | TrafficSum
 _Key = tuple[str, datetime, tuple[int, int], type[_Counted]]
 
 
@@ -176,6 +177,7 @@ class _Fold:
 
     def live(self, line: Served, entry: Entry) -> None:
         """Count one request as a caller saw it."""
+        self._told(line, entry)
         if entry.share_bp == 0:
             if self.pair_gates:
                 judged = tuple(name for name in self.pair_gates if name in self._reference.taus)
@@ -191,6 +193,16 @@ class _Fold:
         # Last, so that the request that freezes a tau is not judged by it.
         if line.assigned is line.served is Side.INCUMBENT and 0 < line.status < _SERVER_ERROR:
             self._reference.add(line.latency_ms)
+
+    def _told(self, line: Served, entry: Entry) -> None:
+        candidate = line.assigned is Side.CANDIDATE
+        unanswered = line.served is None or line.status >= _SERVER_ERROR
+        self._cell(TRAFFIC, line.at, (entry.entry, entry.share_bp), TrafficSum).update(
+            n1=int(candidate),
+            n0=int(not candidate),
+            fallbacks=int(candidate and line.served is Side.INCUMBENT),
+            failed=int(unanswered),
+        )
 
     def copy(self, copy: Mirrored) -> None:
         """Count one mirrored copy, once its live request is known."""

@@ -10,13 +10,13 @@ from math import inf, log
 import numpy as np
 
 from headgate.errors import EvidenceError
-from headgate.evidence import BlockSum, EvidenceRow, SplitSum, Standing
+from headgate.evidence import SPLIT, BlockSum, EvidenceRow, SplitSum, Standing
 from headgate.gates import words
 from headgate.gates.finding import Finding
 from headgate.gates.operation import judge_latency, judge_rate
 from headgate.gates.quality import judge_blocks, judge_units
 from headgate.gates.questions import Question, ask, last_restart, log_threshold
-from headgate.gates.rows import SPLIT, Grouped, fresh, gather, merged
+from headgate.gates.rows import Grouped, fresh, gather, merged
 from headgate.plan.applies import PAIRED
 from headgate.plan.model import Applies, Metric, Plan
 from headgate.routing import FULL_BP

@@ -9,11 +9,9 @@ from itertools import groupby
 from typing import TypeVar
 
 from headgate.errors import EvidenceError
-from headgate.evidence import BlockSum, EvidenceRow, Standing, Sums, UnitSum
+from headgate.evidence import SPLIT, TRAFFIC, BlockSum, EvidenceRow, Standing, Sums, UnitSum
 from headgate.plan.model import Plan
 
-#: Name under which the sample ratio is kept; no gate of a plan may be called so.
-SPLIT = "split"
 HOUR = timedelta(hours=1)
 
 S = TypeVar("S", bound=Sums)
@@ -37,7 +35,7 @@ def gather(plan: Plan, rows: Sequence[EvidenceRow], now: datetime) -> Grouped:
     EvidenceError
         If a row is there twice, or belongs to a gate that the plan does not have.
     """
-    names = {gate.name for gate in plan.gates} | {SPLIT}
+    names = {gate.name for gate in plan.gates} | {SPLIT, TRAFFIC}
     seen = set()
     grouped: dict[tuple[str, str | None], list[EvidenceRow]] = {}
     for row in rows:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from headgate.evidence import SPLIT, TRAFFIC
 from headgate.plan.applies import PAIRED, gate_applies
 from headgate.plan.finding import Finding
 from headgate.plan.model import Applies, Gate, Metric, Plan
 
-#: The sample ratio keeps its evidence under this name.
-_RESERVED = "split"
 _OF_PAIRED = frozenset({"margin", "expect", "harm", "variance"})
 _OF_LATENCY = frozenset({"quantile", "ratio", "tolerate", "variance"})
 #: Keys that say something for some metrics only.
@@ -40,11 +39,13 @@ _EXAMPLE = {
 
 def gate_names_are_unique(plan: Plan) -> Iterator[Finding]:
     """Refuse a name given twice: evidence is kept by the gate's name."""
-    first: dict[str, int] = {_RESERVED: -1}
+    first: dict[str, int] = {SPLIT: -1, TRAFFIC: -1}
     for i, gate in enumerate(plan.gates):
         seen = first.setdefault(gate.name, i)
         if seen != i:
-            whose = "the sample ratio has this name" if seen < 0 else f"gates[{seen}] has this name"
+            whose = (
+                "Headgate keeps evidence of its own under it" if seen < 0 else f"gates[{seen}] has this name"
+            )
             yield Finding(("gates", i, "name"), "a name of its own", f'"{gate.name}"', f"rename it: {whose}")
 
 

@@ -134,9 +134,9 @@ def _mark_people(axes: Axes, story: Story, *, narrow: bool) -> None:
         axes.annotate(
             f"{yes} of {len(answers)} approved" if yes < len(answers) else f"approved by {yes}",
             (x, share),
-            xytext=(-7, 7),
+            xytext=(8, -13),
             textcoords="offset points",
-            ha="right",
+            ha="left",
             color=PURPLE,
             fontsize=9,
             zorder=6,

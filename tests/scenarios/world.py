@@ -1,0 +1,292 @@
+"""A small world to tell stories in: three weeks of requests and outcomes, two real model servers, a plane, a store.
+
+A request carries ``signal``, the true chance of its outcome. What each model answers is up to the test,
+and may change while the story goes on; so does the clock, which only moves when the story says so.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+
+from flows.advance import advance
+from flows.open import open_rollout
+from flows.shadow import shadow
+from headgate.adapters import store
+from headgate.adapters.lake import Lake
+from headgate.adapters.planes.in_process import InProcessPlane
+from headgate.evidence import EvidenceRow
+from headgate.ports import TrafficPlane
+from headgate.rollout.state import Answer, Move, Phase, Tick
+from tasks import people, wiring
+from tests.builders import APRIL, PLAN
+from tests.integration.oip_server import Columns, Server, serve
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+#: The log begins two days before the rollout: preflight looks at history.
+BEGIN = APRIL - 2 * DAY
+EVERY = timedelta(minutes=10)
+DAYS = 24
+ENTITIES = 240
+SERVICE = "flight-delays"
+OPERATOR = "operator@example.org"
+#: Calls of one shadow window of a few hours: one per side.
+BATCH = 256
+
+#: Blocks of four hours and hardly any noise: proof comes after a day and a half.
+SMALL: dict[str, Any] = {
+    "requests": {"path": "requests", "id": "request_id", "at": "at"},
+    "unit": {"entity": "tailnum", "block": "4h", "block_bound": 0.2},
+    "outcomes": {"path": "outcomes", "label": "late", "known_at": "known_at", "maturity": "4h"},
+    "input": {
+        "columns": {
+            "signal": {"type": "number", "min": 0, "max": 1},
+            "region": {"type": "category", "values": ["north", "south"]},
+        }
+    },
+    "gates": [
+        {
+            "name": "quality", "metric": "brier", "margin": 0.05, "expect": -0.1, "harm": 0.1,
+            "variance": 0.02, "min_samples": 3,
+        },
+        {"name": "errors", "metric": "error_rate", "ceiling": 0.2, "from": 10},
+    ],
+    "segments": {"by": ["region"], "floor": 0.1, "gates": {"quality": 0.1}},
+    "steps": [
+        {"percent": 0, "dwell": "1d"},
+        {"percent": 10, "dwell": "12h", "approval": {"approvers": 1, "expires": "20h"}},
+        {"percent": 50, "dwell": "12h"},
+        {"percent": 100},
+    ],
+    "watch": "1d",
+    "deadline": {"step": "6d", "rollout": "20d"},
+    "serving": {
+        "timeout": "250ms", "batch": BATCH, "concurrency": 1,
+        "retry": {"attempts": 3, "base": "1ms"},
+        "circuit": {"min_calls": 4, "half_open_after": "1ms", "window": "1s"},
+    },
+}  # fmt: skip
+
+
+# ---------------------------------------------------------------- how models answer
+
+
+def knows_nothing(columns: Columns) -> list[Any]:
+    """Answer a half whatever the request: a Brier loss of exactly 0.25."""
+    return [0.5] * len(columns["signal"])
+
+
+def better(columns: Columns) -> list[Any]:
+    """Answer the truth: a Brier loss of 0.09."""
+    return list(columns["signal"])
+
+
+def worse(columns: Columns) -> list[Any]:
+    """Answer the truth upside down."""
+    return [1 - value for value in columns["signal"]]
+
+
+def out_of_range(columns: Columns) -> list[Any]:
+    """Answer no probability."""
+    return [7.0] * len(columns["signal"])
+
+
+# ---------------------------------------------------------------- the logs
+
+
+@lru_cache
+def logs() -> tuple[pa.Table, pa.Table]:
+    """Return requests and outcomes, always the same ones."""
+    rng = np.random.default_rng(20130401)
+    n = DAYS * DAY // EVERY
+    ids = [f"r{i:05d}" for i in range(n)]
+    at = [BEGIN + i * EVERY for i in range(n)]
+    signal = rng.choice([0.1, 0.9], n)
+    instant = pa.timestamp("us", tz="UTC")
+    requests = pa.table(
+        {
+            "request_id": ids,
+            "at": pa.array(at, instant),
+            "tailnum": [f"N{k:03d}" for k in rng.integers(0, ENTITIES, n)],
+            "region": rng.choice(["north", "south"], n),
+            "signal": signal,
+        }
+    )
+    known = pa.array([moment + 2 * HOUR for moment in at], instant)
+    late = (rng.random(n) < signal).astype(np.int8)
+    return requests, pa.table({"request_id": ids, "late": late, "known_at": known})
+
+
+def permuted(outcomes: pa.Table) -> pa.Table:
+    """Return the outcomes with their labels shuffled over all requests: nothing can be learnt any more."""
+    order = np.random.default_rng(7).permutation(outcomes.num_rows)
+    return outcomes.set_column(1, "late", outcomes["late"].take(pa.array(order)))
+
+
+def write(folder: Path, requests: pa.Table, outcomes: pa.Table) -> None:
+    """Put both logs where the plan looks for them."""
+    for name, table in (("requests", requests), ("outcomes", outcomes)):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, folder / name / "log.parquet")
+
+
+# ---------------------------------------------------------------- the world
+
+
+@dataclass
+class World:
+    """What a story acts on.
+
+    Attributes
+    ----------
+    candidate_up
+        Whether the candidate answers live requests (the plane double asks nobody).
+    ticks
+        Every ledger row that this story's ticks saw, oldest first.
+    """
+
+    home: Path
+    url: str
+    lake: Lake
+    plane: TrafficPlane
+    incumbent: Server
+    candidate: Server
+    wired: wiring.Wiring
+    now: datetime = APRIL
+    candidate_up: bool = True
+    rollout: str = ""
+    ticks: list[Tick] = field(default_factory=list)
+    shares: list[int] = field(default_factory=list)
+    _sent: int = 0
+
+    @property
+    def engine(self) -> Any:
+        """The store."""
+        return self.wired.engine
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        """Return the small plan as an engineer writes it; None takes a key out."""
+        body = deepcopy(PLAN) | deepcopy(SMALL)
+        body["incumbent"]["url"], body["candidate"]["url"] = self.incumbent.url, self.candidate.url
+        for key, value in changes.items():
+            if value is None:
+                body.pop(key, None)
+            else:
+                body[key] = value
+        return body
+
+    def open(self, **changes: Any) -> str:
+        """Open a rollout of the small plan with these keys changed (flow ``open``)."""
+        body = self.body(**changes)
+        path = self.home / f"{body['name']}.yaml"
+        path.write_text(yaml.safe_dump(body), encoding="utf-8")
+        rollout = open_rollout(str(path), now=self.now, opened_by=OPERATOR)
+        self.rollout = self.rollout or rollout
+        return rollout
+
+    def shadow(self, every: str = "4h") -> int:
+        """Score what is due (flow ``shadow``)."""
+        return shadow(SERVICE, now=self.now, every=every)
+
+    def tick(self) -> Tick:
+        """Take one tick (flow ``advance``); return the last ledger row of the story's rollout."""
+        advance(SERVICE, now=self.now)
+        last = self.last()
+        self.ticks.append(last)
+        self.shares.append(self.plane.observe().share_bp)
+        return last
+
+    def last(self) -> Tick:
+        """Return the last ledger row."""
+        last = store.last_tick(self.engine, self.rollout)
+        assert last is not None
+        return last
+
+    def live(self, start: datetime, end: datetime, every: timedelta = timedelta(minutes=2)) -> None:
+        """Let callers send a request every two minutes; entities come round in turn."""
+        while start < end:
+            self._sent += 1
+            entity = f"N{self._sent * 7 % ENTITIES:03d}"
+            self.plane.serve(f"live-{self._sent}", entity, start, candidate_answers=self.candidate_up)
+            start += every
+
+    def after(self, hours: float, every: str = "4h") -> Tick:
+        """Let time pass with live traffic, score what came, and tick."""
+        start, self.now = self.now, self.now + hours * HOUR
+        self.live(start, self.now)
+        self.shadow(every)
+        return self.tick()
+
+    def until(self, *ends: Move | Phase, hours: float = 12, most: int = 20) -> Tick:
+        """Go on until a tick does one of these moves or reaches one of these phases."""
+        for _ in range(most):
+            last = self.after(hours)
+            if last.decision.move in ends or last.state.phase in ends:
+                return last
+        raise AssertionError(f"never {ends}: {[told(tick) for tick in self.ticks]}")
+
+    def approve(self, by: str = "chief@example.org", said: Answer = Answer.APPROVE) -> None:
+        """Let somebody answer what was asked, a moment later."""
+        self.now += timedelta(minutes=5)
+        people.answer(self.rollout, said, by, "looked at it", self.now)
+
+    def climb_to(self, percent: int) -> Tick:
+        """Go on, approving what is asked, until this share is in force and confirmed."""
+        if not self.ticks:
+            self.open()
+            self.tick()
+        for _ in range(20):
+            last = self.ticks[-1]
+            if last.state.share_bp == percent * 100 and last.state.confirmed_at is not None:
+                return last
+            if last.decision.move is Move.ASK:
+                self.approve()
+                self.tick()
+            elif last.state.share_bp == percent * 100:
+                self.now += timedelta(minutes=1)
+                self.tick()
+            else:
+                self.after(12)
+        raise AssertionError(f"never at {percent} %: {[told(tick) for tick in self.ticks]}")
+
+    def evidence(self) -> list[EvidenceRow]:
+        """Return all evidence of the story's rollout."""
+        return store.evidence(self.engine, self.rollout)
+
+
+def told(tick: Tick) -> str:
+    """Return a tick as one reads it in a failing test."""
+    state, decision = tick.state, tick.decision
+    return f"{tick.at:%d %H:%M} {state.phase} {state.share_bp} {decision.move}: {decision.reason}"
+
+
+@contextmanager
+def world(home: Path, plane: TrafficPlane | None = None, outcomes: pa.Table | None = None) -> Iterator[World]:
+    """Build a world in this folder, put its adapters in place, and take it down again."""
+    requests, true = logs()
+    write(home, requests, true if outcomes is None else outcomes)
+    plane = plane or InProcessPlane()
+    url = f"sqlite:///{home / 'store.db'}"
+    with ExitStack() as stack:
+        incumbent, candidate = stack.enter_context(serve()), stack.enter_context(serve())
+        incumbent.version, candidate.version = "logistic-1", "gbm-2"
+        incumbent.answer, candidate.answer = knows_nothing, better
+        engine = store.connect(url)
+        stack.callback(engine.dispose)
+        lake = Lake(home / "lake", base=home)
+        wired = wiring.Wiring(engine=engine, lake=lake, plane_of=lambda _service: plane)
+        stack.enter_context(wiring.use(wired))
+        yield World(home, url, lake, plane, incumbent, candidate, wired)
