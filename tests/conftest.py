@@ -15,6 +15,13 @@ settings.register_profile(
 )
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
+#: Services of a Prefect server that no test needs. Those that write keep its SQLite busy: every few runs it
+#: then answers 503 and the client waits two seconds before it asks again.
+_UNUSED = (
+    "SCHEDULER", "LATE_RUNS", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "FOREMAN", "EVENT_PERSISTER",
+    "EVENT_LOGGER", "TASK_RUN_RECORDER", "TRIGGERS", "REPOSSESSOR",
+)  # fmt: skip
+
 
 @pytest.fixture(scope="session")
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -23,14 +30,31 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from deployments.processes import Processes
 
     home: Path = tmp_path_factory.mktemp("prefect")
-    with Processes(home / "logs") as processes:
-        yield start_prefect(processes, home)
+    with Processes(home / "logs") as processes, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_UI_ENABLED", "false")
+        for service in _UNUSED:
+            patch.setenv(f"PREFECT_SERVER_SERVICES_{service}_ENABLED", "false")
+        api_url = start_prefect(processes, home)
+        patch.undo()
+        yield api_url
 
 
 @pytest.fixture
-def prefect(prefect_api: str) -> Iterator[str]:
-    """Run this test's flows against the real server."""
-    from prefect.settings import PREFECT_API_URL, PREFECT_LOGGING_TO_API_ENABLED, temporary_settings
+def prefect(prefect_api: str, tmp_path: Path) -> Iterator[str]:
+    """Run this test's flows against the real server, in this process and without heartbeats."""
+    from prefect.settings import (
+        PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_HOME,
+        PREFECT_LOGGING_TO_API_ENABLED,
+        temporary_settings,
+    )
 
-    with temporary_settings({PREFECT_API_URL: prefect_api, PREFECT_LOGGING_TO_API_ENABLED: False}):
+    changed = {
+        PREFECT_API_URL: prefect_api,
+        PREFECT_HOME: tmp_path / "prefect-home",
+        PREFECT_LOGGING_TO_API_ENABLED: False,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+    }
+    with temporary_settings(changed):
         yield prefect_api
