@@ -11,11 +11,12 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from headgate.errors import HeadgateError, InputError, PlanError
 from headgate.plan import explain, load_plan
-from headgate.rollout.state import Answer, Phase, Verb
+from headgate.rollout.state import Answer, Verb
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -25,6 +26,9 @@ app = typer.Typer(
     "`advance`. See it all happen with `headgate demo`.",
 )
 out = Console()
+
+#: Reasons that `status` shows of each rollout.
+_REASONS = 3
 
 PlanPath = Annotated[Path, typer.Argument(help="The plan, a YAML file (docs/plan.md).", show_default=False)]
 RolloutId = Annotated[
@@ -221,18 +225,30 @@ def status(as_json: AsJson = False) -> None:
     if not rows:
         out.print("no rollout yet; open one with `headgate start PLAN`")
         return
-    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0))
-    for heading in ("rollout", "service", "phase", "share", "waits for", "since the tick at", "why"):
-        table.add_column(heading, overflow="fold")
     for row in rows:
-        shown = row["outcome"] or row["phase"]
-        colour = {"promoted": "green", "rolled_back": "red"}.get(shown, "white")
-        waits = ", ".join(row["waiting_for"]) or ("-" if row["phase"] == Phase.DONE else "nothing")
-        table.add_row(
-            row["rollout"], row["service"], f"[{colour}]{shown}[/]", f"{row['percent']:g} %", waits,
-            row["at"], row["reason"],
-        )  # fmt: skip
-    out.print(table)
+        out.print(_standing(row))
+
+
+def _standing(row: dict[str, Any]) -> Table:
+    """Return one rollout's lines: where it stands, and the first reasons why."""
+    shown = row["outcome"] or row["phase"]
+    colour = {"promoted": "green", "rolled_back": "red"}.get(shown, "cyan")
+    waits = f"waits for {', '.join(row['waiting_for'])}" if row["waiting_for"] else ""
+    paused = "[yellow]paused[/] " if row["paused"] else ""
+    head = Table.grid(padding=(0, 2, 0, 0))
+    head.add_row(
+        f"[bold]{row['rollout']}[/] on {row['service']}",
+        f"[{colour}]{shown}[/] at {row['percent']:g} %",
+        f"{paused}{waits}",
+    )
+    lines = Table.grid(padding=(0, 0, 0, 2))
+    lines.add_row(head)
+    for reason in row["reasons"][:_REASONS]:
+        lines.add_row(f"[dim]{escape(reason)}[/]")
+    more = len(row["reasons"]) - _REASONS
+    rest = f"; {more} more reason(s) with --json" if more > 0 else ""
+    lines.add_row(f"[dim]tick of {row['at']}{rest}[/]")
+    return lines
 
 
 @app.command()
@@ -288,6 +304,17 @@ def demo(
         highlight=False,
     )
     out.print(f"open {run / 'report.html'}; the figures are in {run / 'summary.json'}", highlight=False)
+
+
+@app.command()
+@_told
+def up(
+    run: Annotated[Path, typer.Option("--out", help="Folder that keeps its state.")] = Path("runs/up"),
+) -> None:
+    """Start the flights stack on this machine until Ctrl-C: Prefect, models, Envoy, deployments."""
+    from deployments.up import run_stack
+
+    run_stack(run, out)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from headgate.adapters import store
 from headgate.compare.quality import quality_rows, unit_rows
 from headgate.compare.stays import closed_batches
 from headgate.compare.traffic import TrafficState, traffic_rows
-from headgate.errors import StandDown
+from headgate.errors import PlaneUnavailable, StandDown
 from headgate.gates import judge
 from headgate.rollout import confirmed, standing
 from headgate.verdicts import Scorecard
@@ -37,7 +37,10 @@ def count_traffic(case: Case) -> int:
     wired = wiring.build()
     rollout = case.rollout
     cursor = store.cursor(wired.engine, rollout.service)
-    log = wired.plane_of(rollout.service).read_log(cursor.position)
+    try:
+        log = wired.plane_of(rollout.service).read_log(cursor.position)
+    except PlaneUnavailable:
+        return 0  # its lines keep; a tick that cannot read them must still be able to decide
     if dict(log.position) == dict(cursor.position):
         return 0
     generations = by_generation(rollout.id)

@@ -10,12 +10,13 @@ import pyarrow.compute as pc
 
 from headgate.adapters import store
 from headgate.contract import check
-from headgate.errors import HeadgateError
+from headgate.errors import HeadgateError, PlaneUnavailable
 from headgate.plan.model import Applies
 from headgate.rollout.state import Check
 from tasks import wiring
 from tasks.evidence import SEGMENTS
 from tasks.ledger import Case
+from tasks.traffic import route_of
 
 #: How much history before the rollout the checks look at.
 LOOK_BACK = timedelta(days=28)
@@ -69,7 +70,11 @@ def _plane(case: Case) -> Check:
     fine = [step.percent for step in case.plan.steps if step.share_bp % can.step_bp]
     if fine:
         return Check("plane", passed=False, reason=f"{can.kind} cannot set {fine} %")
-    plane.observe()
+    try:
+        plane.reconcile(route_of(case, case.state))
+        plane.observe()
+    except PlaneUnavailable as err:
+        return Check("plane", passed=None, reason=str(err))  # says nothing about the candidate: wait for it
     return Check("plane", passed=True, reason=f"{can.kind} is up")
 
 

@@ -30,7 +30,7 @@ def all_standings() -> list[dict[str, Any]]:
                 "paused": state.paused.reason if state.paused else None,
                 "waiting_for": [waiting.value for waiting in state.waiting_for],
                 "decision": decision.move.value,
-                "reason": decision.reason,
+                "reasons": list(decision.reasons),
                 "at": last.at.isoformat().replace("+00:00", "Z"),
                 "due": decision.due.isoformat().replace("+00:00", "Z") if decision.due else None,
             }

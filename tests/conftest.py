@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.scenarios.world import Servers, Snapshot
 
 settings.register_profile("dev", max_examples=60, deadline=None)
 settings.register_profile(
     "ci", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
 )
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+# Read by Prefect while it is imported: three lines for every task would bury what a failing test says.
+os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
 
 #: Services of a Prefect server that no test needs. Those that write keep its SQLite busy: every few runs it
 #: then answers 503 and the client waits two seconds before it asks again.
@@ -39,9 +47,12 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield api_url
 
 
-@pytest.fixture
-def prefect(prefect_api: str, tmp_path: Path) -> Iterator[str]:
-    """Run this test's flows against the real server, in this process and without heartbeats."""
+@contextmanager
+def flows_here(api_url: str, home: Path) -> Iterator[None]:
+    """Run flows in this process against a server, with Prefect's own files in a folder of the test.
+
+    They end under our eyes, so they send no heartbeats: the thread that sends them costs a second a run.
+    """
     from prefect.settings import (
         PREFECT_API_URL,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
@@ -51,10 +62,59 @@ def prefect(prefect_api: str, tmp_path: Path) -> Iterator[str]:
     )
 
     changed = {
-        PREFECT_API_URL: prefect_api,
-        PREFECT_HOME: tmp_path / "prefect-home",
+        PREFECT_API_URL: api_url,
+        PREFECT_HOME: home,
         PREFECT_LOGGING_TO_API_ENABLED: False,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
     }
     with temporary_settings(changed):
+        yield
+
+
+@pytest.fixture
+def prefect(prefect_api: str, tmp_path: Path) -> Iterator[str]:
+    """Run this test's flows against the real server."""
+    with flows_here(prefect_api, tmp_path / "prefect-home"):
         yield prefect_api
+
+
+@pytest.fixture(scope="session")
+def models() -> Iterator[Servers]:
+    """Both model servers of the small world, for every story."""
+    from tests.scenarios.world import servers
+
+    with servers() as both:
+        yield both
+
+
+@pytest.fixture(scope="session")
+def climb(
+    prefect_api: str, models: Servers, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Snapshot]:
+    """A better model's climb, kept at every stage: played once, because so many stories begin like it."""
+    from headgate.rollout.state import Move, Phase
+    from tests.scenarios.world import snapshot, world
+
+    folder = tmp_path_factory.mktemp("climb")
+    kept = {}
+
+    def keep(stage: str) -> None:
+        kept[stage] = snapshot(small, folder / stage)
+
+    with flows_here(prefect_api, folder / "prefect-home"), world(folder / "world", models) as small:
+        small.open()
+        small.tick()
+        small.after(4)
+        keep("shadow")
+        small.until(Move.ASK)
+        keep("asked")
+        small.climb_to(10)
+        keep("ramp")
+        small.climb_to(50)
+        small.climb_to(100)
+        small.until(Phase.WATCH)
+        small.after(4)
+        keep("watch")
+        small.until(Phase.DONE)
+        keep("promoted")
+    return kept

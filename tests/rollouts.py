@@ -60,7 +60,7 @@ def row(
         7,
         needed,
         "blocks",
-        "why",
+        f"why of {gate}[{segment}]" if segment else f"why of {gate}",
     )
 
 

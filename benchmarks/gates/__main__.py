@@ -10,15 +10,23 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.gates.alone import ALPHA, TARGET, Speed, alone, speed
+from benchmarks.gates.alone import ALPHA, TARGET, Speed, alone, as_judged, speed
 from benchmarks.gates.draws import BATCHES
 from benchmarks.gates.nulls import Wrong, nulls_alone, nulls_whole, without_promise
+from benchmarks.gates.operation import outages
+from headgate.gates.questions import log_threshold
 
 #: Requests per look: what a batch overshoots is no fault of the engine, so a small and a usual one.
 LOOKS = (10, 50)
 
 
-def fragment(speeds: list[Speed], wrongs: list[Wrong], told: list[tuple[str, float]], seconds: float) -> str:
+def fragment(
+    speeds: list[Speed],
+    wrongs: list[Wrong],
+    told: list[tuple[str, float]],
+    outage: list[tuple[str, float]],
+    seconds: float,
+) -> str:
     """Return the results as markdown."""
     lines = [
         f"Samples to a verdict, each gate alone, alpha = {ALPHA}, at the design distance (target {TARGET}):",
@@ -45,6 +53,14 @@ def fragment(speeds: list[Speed], wrongs: list[Wrong], told: list[tuple[str, flo
     ]
     lines += ["", f"Told without a promise, {BATCHES} looks:", "", "| what | share of runs |", "|---|---|"]
     lines += [f"| {what} | {share:.1%} |" for what, share in told]
+    lines += [
+        "",
+        "Hours until an outage is rolled back:",
+        "",
+        "| outage | hours, 95 % of runs |",
+        "|---|---|",
+    ]
+    lines += [f"| {what} | {hours:g} |" for what, hours in outage]
     return "\n".join([*lines, "", f"{seconds:.0f} s on one core."])
 
 
@@ -56,15 +72,21 @@ def main() -> None:
     options = parser.parse_args()
     began = time.perf_counter()
     rng = np.random.default_rng(20130401)
-    speeds = [speed(gate, rng, options.runs) for look in LOOKS for gate in alone(look)]
+    gates = [*(gate for look in LOOKS for gate in alone(look)), *(g for n in LOOKS for g in as_judged(n))]
+    speeds = [speed(gate, rng, options.runs) for gate in gates]
     wrongs = [*nulls_alone(rng, options.runs), *nulls_whole(rng, options.runs)]
     told = list(without_promise(rng, options.runs))
+    outage = list(outages(rng, options.runs, log_threshold(ALPHA, attempt=1)))
     seconds = time.perf_counter() - began
-    print(fragment(speeds, wrongs, told, seconds))
+    print(fragment(speeds, wrongs, told, outage, seconds))
     if options.json:
         body = {"runs": options.runs, "seconds": seconds, "alone": [asdict(s) for s in speeds]}
         options.json.write_text(
-            json.dumps({**body, "nulls": [asdict(w) for w in wrongs], "told": dict(told)}, indent=2) + "\n"
+            json.dumps(
+                {**body, "nulls": [asdict(w) for w in wrongs], "told": dict(told), "outages": dict(outage)},
+                indent=2,
+            )
+            + "\n"
         )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize_scalar
 
+from benchmarks.gates import operation
 from benchmarks.gates.draws import (
     FASTER,
     QUANTILE,
@@ -145,6 +146,33 @@ def alone(look: int) -> Iterator[Alone]:
                     split(rng, (r, t), c, s, look), QUANTILE, harm=h, any_start=False
                 ),
             )  # fmt: skip
+
+
+def as_judged(look: int) -> Iterator[Alone]:
+    """Yield the operational gates with what their hours cost: looked at every hour of ``look`` requests."""
+    for harm, chance, word in ((False, 0.0025, "advance"), (True, 0.02, "roll back")):
+        yield Alone(
+            f"rate, {word}, as judged", look, relative_entropy(chance, 0.01),
+            lambda rng, r, t, h=harm, c=chance: operation.rate(
+                *errors(rng, (r, t), c, look), harm=h, expect=0.0025, starts=False
+            ),
+        )  # fmt: skip
+    coin = np.array([1.0, -1.0, 0.0])
+    for harm, chance, word in ((False, FASTER, "advance"), (True, SLOWER, "roll back")):
+        won, lost = TAIL * (1 - chance), chance * (1 - TAIL)
+        good = (lost, won) if harm else (won, lost)
+        yield Alone(
+            f"latency mirror, {word}, as judged", look, growth(coin, np.array([*good, 1 - won - lost])),
+            lambda rng, r, t, h=harm, c=chance: operation.mirror(
+                mirror(rng, (r, t), c, look), harm=h, starts=False
+            ),
+        )  # fmt: skip
+        yield Alone(
+            f"latency split at 25%, {word}, as judged", look, two_arms(0.25, chance, TAIL),
+            lambda rng, r, t, h=harm, c=chance: operation.split(
+                split(rng, (r, t), c, 0.25, look), harm=h, starts=False
+            ),
+        )  # fmt: skip
 
 
 def speed(gate: Alone, rng: np.random.Generator, runs: int) -> Speed:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from benchmarks.gates import operation
 from benchmarks.gates.alone import ALPHA, SURE
 from benchmarks.gates.draws import (
     BATCHES,
@@ -19,6 +20,7 @@ from benchmarks.gates.draws import (
     split,
     zero_one,
 )
+from benchmarks.gates.operation import CEILING
 from headgate.gates.questions import log_threshold
 from headgate.stats import latency, paired, rates
 from headgate.stats.betting import Batches, FloatArray
@@ -67,6 +69,8 @@ def nulls_alone(rng: np.random.Generator, runs: int) -> Iterator[Wrong]:
     }
     for null, log_e in rows.items():
         yield ever(log_e(), SURE, null, ALPHA)
+    for name, judged in operation.clustered_nulls(rng, shape):
+        yield ever(judged, SURE, f"{name}, as judged", ALPHA)
 
 
 def without_promise(rng: np.random.Generator, runs: int) -> Iterator[tuple[str, float]]:
@@ -78,13 +82,9 @@ def without_promise(rng: np.random.Generator, runs: int) -> Iterator[tuple[str, 
         bad = log_harm(world(rng, runs, 0.03, shared)) >= threshold
         yield f"bad candidate rolled back, intra-block correlation {shared:g}", float(bad.any(axis=1).mean())
     shape = (runs, BATCHES)
-    for shared in (0.001, 0.01, 0.05):
-        spread = CEILING * (1 - CEILING) * shared
-        a = CEILING * (CEILING * (1 - CEILING) / spread - 1)
-        drawn = rng.binomial(50, rng.beta(a, a * (1 - CEILING) / CEILING, shape)).astype(np.float64)
-        wrong = rates.rollback_evidence(drawn, np.full(shape, 50.0), CEILING) >= SURE
-        name = f"error rate alone at its ceiling rolls back, hourly correlation {shared:g}"
-        yield name, float(wrong.any(axis=1).mean())
+    for name, log_e in operation.clustered_told(rng, shape):
+        yield name, float((log_e >= SURE).any(axis=1).mean())
+    yield from operation.false_alarms(rng, shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +100,6 @@ class World:
 
 QUALITY = paired.Design(margin=0.005, limit=0.2, expect=-0.007, variance=0.001)
 SEGMENT = paired.Design(margin=0.03, limit=0.2, expect=-0.007, variance=0.001)
-CEILING = 0.01
 
 
 def world(rng: np.random.Generator, runs: int, theta: float, shared: float, bad: str = "") -> World:
@@ -140,9 +139,9 @@ def log_harm(seen: World) -> FloatArray:
     ones = np.ones_like(clipped[0])
     designs = (QUALITY, SEGMENT, SEGMENT, SEGMENT)
     found = [paired.rollback_evidence(Batches(x, ones), d) for x, d in zip(clipped, designs, strict=True)]
-    found.append(rates.rollback_evidence(*seen.errors, CEILING))
-    found.append(latency.pair_evidence(seen.mirror, QUANTILE, harm=True))
-    found.append(latency.split_evidence(seen.split, QUANTILE, harm=True))
+    found.append(operation.rate(*seen.errors, harm=True))
+    found.append(operation.mirror(seen.mirror, harm=True))
+    found.append(operation.split(seen.split, harm=True))
     return log_mean(np.stack(found), list(shares.values()))
 
 
@@ -152,9 +151,9 @@ def log_proof(seen: World) -> FloatArray:
     ones = np.ones_like(clipped[0])
     designs = (QUALITY, SEGMENT, SEGMENT, SEGMENT)
     found = [paired.advance_evidence(Batches(x, ones), d) for x, d in zip(clipped, designs, strict=True)]
-    found.append(rates.advance_evidence(*seen.errors, CEILING))
-    found.append(latency.pair_evidence(seen.mirror, QUANTILE, harm=False))
-    found.append(latency.split_evidence(seen.split, QUANTILE, harm=False))
+    found.append(operation.rate(*seen.errors, harm=False))
+    found.append(operation.mirror(seen.mirror, harm=False))
+    found.append(operation.split(seen.split, harm=False))
     return np.min(np.stack(found), axis=0)
 
 

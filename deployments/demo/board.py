@@ -23,6 +23,7 @@ _COLOURS = {
     Move.FREEZE: "red",
 }
 _BAR = 20
+_NAME = 17
 
 
 class Board:
@@ -46,7 +47,7 @@ class Board:
         if self._live:
             self._live.stop()
 
-    def note(self, text: str) -> None:
+    def note(self, text: str | Table) -> None:
         """Say one line that stays."""
         self.console.print(text, highlight=False)
 
@@ -76,9 +77,18 @@ class Board:
         return table
 
 
-def _line(name: str, tick: Tick) -> str:
+def _line(name: str, tick: Tick) -> Table:
+    """Return one ledger row as a line; a long reason wraps in its own column."""
     move = tick.decision.move
-    colour = _COLOURS.get(move, "white")
-    reason = tick.decision.reasons[0] if tick.decision.reasons else ""
-    share = f"{tick.state.share_bp / 100:g} %"
-    return f"[dim]{tick.at:%Y-%m-%d %H:%M}[/]  {name:<12} {share:>5}  [{colour}]{move.value:<9}[/] {reason}"
+    line = Table.grid(padding=(0, 2, 0, 0))
+    for width in (10, _NAME, 5, 9):
+        line.add_column(min_width=width, no_wrap=True)
+    line.add_column(overflow="fold")
+    line.add_row(
+        f"[dim]{tick.at:%Y-%m-%d}[/]",
+        name,
+        f"{tick.state.share_bp / 100:g} %".rjust(5),
+        f"[{_COLOURS.get(move, 'white')}]{move.value}[/]",
+        tick.decision.reasons[0] if tick.decision.reasons else "",
+    )
+    return line

@@ -78,7 +78,7 @@ class Callers:
     at_column: str
     entity_column: str
     concurrency: int = 8
-    rate: float = 400.0
+    rate: float = 500.0
 
     def send(self, requests: pa.Table, tally: Tally) -> None:
         """Send every request once and count what came back."""

@@ -18,7 +18,6 @@ from types import FrameType
 from typing import Any
 
 import httpx
-import yaml
 from rich.console import Console
 
 from deployments.demo.board import Board
@@ -26,9 +25,10 @@ from deployments.demo.callers import Callers, Tally
 from deployments.demo.permuted import permute_outcomes
 from deployments.demo.player import Player
 from deployments.demo.summary import Told, summary
+from deployments.plans import write_plan
 from deployments.prefect_server import flows_here, start_prefect
 from deployments.processes import Processes, free_port
-from deployments.stack import LOST_STEP, ROOT, Prepared, prepare, serve_model
+from deployments.stack import LOST_STEP, Prepared, prepare, serve_model
 from headgate.adapters import store
 from headgate.adapters.lake import Lake
 from headgate.adapters.planes.envoy import EnvoyPlane
@@ -55,7 +55,7 @@ class Candidate:
 CANDIDATES = (
     Candidate("flights-gbm", "flight-delays"),
     # The very same model, whose server lost one preprocessing step in redeployment.
-    Candidate("flights-gbm-lost-step", "flight-delays-too", ("--lose-step", LOST_STEP)),
+    Candidate("flights-lost-step", "flight-delays-too", ("--lose-step", LOST_STEP)),
 )
 
 
@@ -69,7 +69,7 @@ def part_sent_live(share_bp: int) -> float:
     if share_bp == 0:
         return 0.05
     if share_bp <= 500:
-        return 0.9
+        return 0.7 if share_bp <= 100 else 0.9
     return 0.25 if share_bp < FULL_BP else 0.1
 
 
@@ -121,7 +121,7 @@ def _play(
     candidate_url = serve_model(
         processes, f"{candidate.name}-candidate", prepared.models.candidate, *candidate.options
     )
-    path = _write_plan(candidate, run, incumbent_url, candidate_url)
+    path = write_plan(run, candidate.name, candidate.service, incumbent_url, candidate_url)
     plan = load_plan(path)
     plane = EnvoyPlane(run / "planes" / candidate.service, free_port())
     stack.callback(plane.stop)
@@ -136,18 +136,6 @@ def _play(
         player = Player(service, START, END, EVERY, told=lambda tick: board.told(plan.name, tick, tally.sent))
         player.play()
         return Told(story_of(adapters.engine, service.rollout), tally, plane.observe().share_bp)
-
-
-def _write_plan(candidate: Candidate, run: Path, incumbent_url: str, candidate_url: str) -> Path:
-    """Write the worked example's plan with this run's addresses in it."""
-    body = yaml.safe_load((ROOT / "deployments" / "flights" / "plan.yaml").read_text(encoding="utf-8"))
-    body |= {"name": candidate.name, "service": candidate.service}
-    body["incumbent"]["url"], body["candidate"]["url"] = incumbent_url, candidate_url
-    for log in ("requests", "outcomes"):
-        body[log]["path"] = str((run / "lake" / log).resolve())
-    path = run / f"{candidate.name}.yaml"
-    path.write_text(yaml.safe_dump(body, sort_keys=False, width=110), encoding="utf-8")
-    return path
 
 
 def _callers(plan: Plan, plane: EnvoyPlane) -> Callers:

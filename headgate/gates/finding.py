@@ -72,7 +72,9 @@ class Finding:
     estimate, lower, upper
         In the metric's own unit; None without data.
     unit
-        What ``samples`` counts: ``blocks`` or ``requests``.
+        What ``samples`` counts: ``blocks``, ``requests``, or ``hours`` where requests share their shocks.
+    requests
+        Requests in ``advance``'s hours where hours are counted: ``min_samples`` is about requests.
     seen
         What was seen, as an operator reads it.
     notes
@@ -89,9 +91,22 @@ class Finding:
     lower: float | None = None
     upper: float | None = None
     unit: str = "requests"
+    requests: int = 0
     seen: str = ""
     notes: tuple[str, ...] = ()
     design_effect: float | None = None
     autocorrelation: float | None = None
     fault: str = ""
     wait: str = ""
+
+    def fewest(self, min_samples: int) -> int:
+        """Return the least units to judge by: hours as many as hold that many requests at this pace.
+
+        Examples
+        --------
+        >>> Finding(Trail(np.zeros(2), np.array([1.0, 2.0])), unit="hours", requests=100).fewest(400)
+        8
+        """
+        if self.unit != "hours" or not self.requests:
+            return min_samples
+        return ceil(min_samples * self.advance.samples / self.requests)

@@ -135,7 +135,7 @@ def _harm(questions: Sequence[Question], findings: Sequence[Finding]) -> tuple[f
 
 def _verdict(question: Question, finding: Finding, plan: Plan, *, proven: bool) -> GateVerdict:
     gate, advance, rollback = question.gate, finding.advance, finding.rollback
-    needed = advance.needed(question.log_advance, gate.min_samples)
+    needed = advance.needed(question.log_advance, finding.fewest(gate.min_samples))
     verdict = _answer(question, finding, proven=proven)
     return GateVerdict(
         gate=gate.name,
@@ -172,7 +172,8 @@ def _answer(question: Question, finding: Finding, *, proven: bool) -> Verdict:
         return Verdict.FAIL
     if not finding.advance.samples:
         return Verdict.NO_DATA
-    short = finding.advance.samples < gate.min_samples or finding.advance.now < question.log_advance
+    few = finding.advance.samples < finding.fewest(gate.min_samples)
+    short = few or finding.advance.now < question.log_advance
     return Verdict.INCONCLUSIVE if short or finding.wait else Verdict.PASS
 
 

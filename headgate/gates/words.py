@@ -52,7 +52,7 @@ def _conclusion(
         case _ if finding.wait:
             return finding.wait
         case _ if log_e >= question.log_advance:
-            few = f"{finding.advance.samples} of at least {question.gate.min_samples}"
+            few = f"{finding.advance.samples} of at least {finding.fewest(question.gate.min_samples)}"
             return f"proved ({held}) but seen in only {few} {finding.unit}"
         case _ if needed is None:
             return f"needs log E {question.log_advance:.1f}, has {log_e:.1f} and does not grow"

@@ -10,7 +10,7 @@ from headgate.rollout.moment import Moment, percent
 from headgate.rollout.questions import approvers, digest, open_question
 from headgate.rollout.state import Asked, Decision, Move, Outcome, Phase, PlaneView, Waiting
 from headgate.rollout.timers import dwell_ends, labels_needed_through
-from headgate.verdicts import GateVerdict, Role, Verdict
+from headgate.verdicts import Role, Verdict
 
 #: What is waited for, a sentence about it, and when time alone may bring it.
 _Missing = tuple[Waiting, str, datetime | None]
@@ -145,7 +145,7 @@ def _silent_servers(m: Moment) -> Decision | None:
 def _not_passing(m: Moment) -> list[str]:
     card = m.world.scorecard
     deciding = card.deciding()
-    reasons = [_lack(v) for v in deciding if v.verdict is not Verdict.PASS]
+    reasons = [v.reason for v in deciding if v.verdict is not Verdict.PASS]
     judged = {v.gate for v in deciding}
     reasons += [
         f"{gate.name} was not judged on this step"
@@ -159,12 +159,6 @@ def _not_passing(m: Moment) -> list[str]:
     if card.split_alarm:
         reasons.append("the traffic split starts afresh after its alarm")
     return reasons
-
-
-def _lack(v: GateVerdict) -> str:
-    name = f"{v.gate}[{v.segment}]" if v.segment else v.gate
-    more = f", about {v.needed} more needed" if v.needed else ""
-    return f"{name}: {v.verdict.value.replace('_', ' ')} after {v.samples} {v.unit}{more}; {v.reason}"
 
 
 def _labels_missing(m: Moment) -> list[_Missing]:

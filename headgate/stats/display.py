@@ -8,7 +8,7 @@ from math import lgamma, log, log1p
 import numpy as np
 
 from headgate.errors import EvidenceError
-from headgate.stats.betting import Batches, mixture
+from headgate.stats.betting import Batches, FloatArray, mixture
 
 #: Chance that an interval ever misses the truth.
 ALPHA = 0.05
@@ -74,6 +74,18 @@ def mean_interval(low_batches: Batches, high_batches: Batches, limit: float) -> 
     """
     mirrored = Batches(-low_batches.values, low_batches.counts)
     return -mean_limit(mirrored, limit), mean_limit(high_batches, limit)
+
+
+def share_interval(shares: FloatArray) -> tuple[float, float]:
+    """Return limits of the mean of hourly shares in [0, 1], each hour one value.
+
+    Examples
+    --------
+    >>> share_interval(np.array([0.0, 0.02, 0.0, 0.04] * 50))
+    (0.011, 0.048)
+    """
+    hours = Batches.single(shares)
+    return max(0.0, -mean_limit(Batches(-hours.values, hours.counts), 0.0)), mean_limit(hours, 1.0)
 
 
 def rate_interval(n: int, x: int, alpha: float = ALPHA) -> tuple[float, float]:

@@ -28,6 +28,7 @@ from headgate.stats.betting import (
     mixture,
     mixture_from_any_start,
 )
+from headgate.stats.hours import Hours, hourly_evidence
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,3 +190,38 @@ def split_evidence(
     bet = Bet(quantile.distance(harm=harm), np.max(-values, axis=0), variance, trust)
     wealth = log_wealth(Batches(values, counts), bet)
     return mixture_from_any_start(wealth) if harm and any_start else mixture(wealth)
+
+
+def pair_hours(pairs: Pairs) -> Hours:
+    """Return each hour's mean difference, candidate minus incumbent, of mirrored requests."""
+    discordant = np.cumsum(pairs.candidate + pairs.incumbent, axis=-1)
+    total = np.maximum(np.cumsum(pairs.n, axis=-1), 1)
+    mean = np.cumsum(pairs.candidate - pairs.incumbent, axis=-1) / total
+    spread = np.cumsum(pairs.n > 0, axis=-1) * (discordant / total - mean * mean)
+    return Hours((pairs.candidate - pairs.incumbent) / np.maximum(pairs.n, 1), pairs.n, spread, discordant)
+
+
+def split_hours(split: Split) -> Hours:
+    """Return each hour's difference of the sides' slow shares, candidate minus incumbent.
+
+    An hour needs both sides. Given how many each side got, equal sides differ by 0 in the mean: there
+    is nothing to weight or to centre, and the difference lies in [-1, 1] whatever the share.
+    """
+    both = (split.n1 > 0) & (split.n0 > 0)
+    n1, n0 = np.where(both, split.n1, 0.0), np.where(both, split.n0, 0.0)
+    slow1, slow0 = np.where(both, split.slow1, 0.0), np.where(both, split.slow0, 0.0)
+    n = np.maximum(n1 + n0, 1)
+    hits1, hits0 = np.cumsum(slow1, axis=-1), np.cumsum(slow0, axis=-1)
+    rate1 = hits1 / np.maximum(np.cumsum(n1, axis=-1), 1)
+    rate0 = hits0 / np.maximum(np.cumsum(n0, axis=-1), 1)
+    # The variance v1/n1 + v0/n0 times the weight n1 n0 / n.
+    spread = rate1 * (1 - rate1) * np.cumsum(n0 / n, axis=-1)
+    spread = spread + rate0 * (1 - rate0) * np.cumsum(n1 / n, axis=-1)
+    value = slow1 / np.maximum(n1, 1) - slow0 / np.maximum(n0, 1)
+    # The smaller side's events make the noise: the larger side's mean hardly varies.
+    return Hours(value, n1 * n0 / n, spread, np.minimum(hits1, hits0))
+
+
+def hourly(seen: Hours, *, harm: bool, any_start: bool = True) -> FloatArray:
+    """Return log E by the hour, of `pair_hours` or `split_hours`: each hour is one difference."""
+    return hourly_evidence(seen.value if harm else -seen.value, 1.0, any_start=harm and any_start)

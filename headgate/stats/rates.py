@@ -19,6 +19,7 @@ import numpy as np
 
 from headgate.errors import EvidenceError
 from headgate.stats.betting import FloatArray, mixture, mixture_from_any_start
+from headgate.stats.hours import Hours, hourly_evidence
 
 Counts = Sequence[int] | FloatArray
 
@@ -152,3 +153,37 @@ def rollback_evidence(
     paid = log_likelihood_ratios(events, requests, ceiling, ROLLBACK_RATIOS)
     mix = mixture_from_any_start if any_start else mixture
     return mix(paid, capital(ROLLBACK_RATIOS, design))
+
+
+def hours(events: Counts, requests: Counts) -> Hours:
+    """Return each hour's rate, and how far independent requests at the pooled rate would spread it.
+
+    Parameters
+    ----------
+    events, requests
+        Counts per hour in order of time, shape (..., T). An hour without requests says nothing.
+    """
+    x, n = np.asarray(events, dtype=np.float64), np.asarray(requests, dtype=np.float64)
+    hits, total = np.cumsum(x, axis=-1), np.cumsum(n, axis=-1)
+    rate = hits / np.maximum(total, 1)
+    spread = np.cumsum(n > 0, axis=-1) * rate * (1 - rate)
+    return Hours(x / np.maximum(n, 1), n, spread, np.minimum(hits, total - hits))
+
+
+def hourly(seen: Hours, ceiling: float, *, harm: bool, any_start: bool = True) -> FloatArray:
+    """Return log E by the hour: each hour is one value, its rate, however its requests hang together.
+
+    Parameters
+    ----------
+    seen
+        Of `hours`.
+    ceiling
+        As in `advance_evidence`; the claim is about the mean of hourly rates.
+    harm, any_start
+        Against "at or below the ceiling" (harm may begin at any hour), or "at or above" it.
+    """
+    if harm:
+        xi, bound = seen.value - ceiling, ceiling
+    else:
+        xi, bound = ceiling - seen.value, 1 - ceiling
+    return hourly_evidence(np.where(seen.seen, xi, 0.0), bound, any_start=harm and any_start)

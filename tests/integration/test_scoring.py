@@ -65,7 +65,13 @@ def run(servers, table, the_plan=PLAN, *, entries=SHADOW, progress=None) -> Scor
                 for ref, server in zip((the_plan.incumbent, the_plan.candidate), servers, strict=True)
             ]  # fmt: skip
             return await score(
-                table, the_plan, *models, window="w1", share_of=shares_of(entries), progress=progress
+                table,
+                the_plan,
+                *models,
+                window="w1",
+                share_of=shares_of(entries),
+                versions=dict.fromkeys(Side, "1"),
+                progress=progress,
             )
 
     return asyncio.run(scored())
@@ -175,7 +181,7 @@ def test_a_server_that_fails_for_a_while_loses_nothing(servers):
     assert result.counts["candidate_ok"] == 30
 
 
-def test_a_version_that_changes_inside_a_window_shows_in_every_row(servers):
+def test_a_version_that_changes_inside_a_window_shows_in_every_row_and_is_invalid(servers):
     def changing(columns):
         servers[1].version = "2" if columns["distance"][0] >= 70 else "1"
         return [0.5] * len(columns["distance"])
@@ -185,7 +191,10 @@ def test_a_version_that_changes_inside_a_window_shows_in_every_row(servers):
         servers, requests(n=14), plan(serving=SERVING | {"concurrency": 1}, input={"columns": COLUMNS})
     )
     assert result.table["candidate_version"].to_pylist() == ["1"] * 7 + ["2"] * 7
-    assert result.versions[Side.CANDIDATE] == {"1": 7, "2": 7}
+    assert result.table["candidate_status"].to_pylist() == ["ok"] * 7 + ["invalid"] * 7
+    assert result.table["candidate_prediction"].to_pylist() == [0.5] * 7 + [None] * 7
+    assert result.counts["candidate_other_version"] == 7
+    assert result.versions[Side.CANDIDATE] == {"1": 7}
     assert result.versions[Side.INCUMBENT] == {"1": 14}
 
 

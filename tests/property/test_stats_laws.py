@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from headgate.stats import latency, paired, rates
 from headgate.stats.betting import Batches, Bet, log_wealth, mixture, mixture_from_any_start
 from headgate.stats.display import mean_limit, rate_interval
+from headgate.stats.hours import held, shocks
 from headgate.stats.segments import log_mean, weights
 
 values = st.lists(st.floats(-1, 1, allow_nan=False), min_size=1, max_size=40)
@@ -138,3 +139,49 @@ def test_equal_latencies_are_judged_wrongly_as_rarely_as_promised():
     for harm in (False, True):
         wrong = latency.split_evidence(arms, quantile, harm=harm) >= SURE
         assert wrong.any(axis=1).mean() <= ALLOWED
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.01, 0.05])
+@pytest.mark.parametrize("size", [50, 200])
+def test_requests_that_fail_together_roll_a_fine_candidate_back_as_rarely_as_promised(shared, size):
+    runs = 2000
+    rng, shape = np.random.default_rng(5), (runs, 300)
+    rate = rng.beta(0.01 * (1 / shared - 1), 0.99 * (1 / shared - 1), shape) if shared else 0.01
+    x, n = rng.binomial(size, rate, shape).astype(float), np.full(shape, float(size))
+    seen = rates.hours(x, n)
+    by_hour = rates.hourly(seen, 0.01, harm=True)
+    log_e = held(rates.rollback_evidence(x, n, 0.01), by_hour, shocks(seen), harm=True)
+    for judged in (log_e, by_hour):
+        assert (judged >= SURE).any(axis=1).mean() <= 0.05 + 2 * (0.05 * 0.95 / runs) ** 0.5
+
+
+@pytest.mark.parametrize("shared", [0.01, 0.05])
+def test_sides_that_are_slow_in_bursts_are_rolled_back_as_rarely_as_promised(shared):
+    runs = 2000
+    rng, shape, quantile = np.random.default_rng(6), (runs, 300), latency.Quantile(0.95, 1.25)
+    slow = rng.beta(0.05 * (1 / shared - 1), 0.95 * (1 / shared - 1), (2, *shape))
+    n1 = rng.binomial(200, 0.25, shape)
+    counts = (n1, rng.binomial(n1, slow[0]), 200 - n1, rng.binomial(200 - n1, slow[1]))
+    arms = latency.Split(*(a.astype(float) for a in counts), np.full(shape, 0.25))
+    seen = latency.split_hours(arms)
+    by_request = latency.split_evidence(arms, quantile, harm=True)
+    assert (by_request >= SURE).any(axis=1).mean() > 2 * ALLOWED  # what this is for
+    judged = held(by_request, latency.hourly(seen, harm=True), shocks(seen), harm=True)
+    assert (judged >= SURE).any(axis=1).mean() <= 0.05 + 2 * (0.05 * 0.95 / runs) ** 0.5
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 30)), min_size=1, max_size=30), st.data())
+def test_later_hours_never_change_a_bit_of_the_design_effect_before(drawn, data):
+    x = np.array([hour[0] for hour in drawn], dtype=float)
+    n = x + np.array([hour[1] for hour in drawn], dtype=float)
+    cut = data.draw(st.integers(1, len(drawn)))
+    whole, part = rates.hours(x, n), rates.hours(x[:cut], n[:cut])
+    assert shocks(whole).effect[:cut].tobytes() == shocks(part).effect.tobytes()
+    assert (
+        rates.hourly(whole, 0.02, harm=True)[:cut].tobytes() == rates.hourly(part, 0.02, harm=True).tobytes()
+    )
+    together = rates.hours(np.stack([x, x]), np.stack([n, n]))
+    assert shocks(together).effect[1].tobytes() == shocks(whole).effect.tobytes()
+    known = shocks(whole).known
+    assert np.isfinite(shocks(whole).effect[known]).all()
+    assert np.isfinite(rates.hourly(whole, 0.02, harm=False)).all()

@@ -1,17 +1,27 @@
-"""Fixtures of the scenarios."""
+"""Fixtures of the scenarios: worlds that begin anew, or go on from one stage of the climb."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.scenarios.world import World, world
+from tests.scenarios.world import Servers, Snapshot, World, world
 
 
 @pytest.fixture
-def small(tmp_path: Path, prefect: str) -> Iterator[World]:
-    """A small world whose candidate is better, with the plane double; flows run on the real server."""
-    with world(tmp_path / "world") as built:
+def small(tmp_path: Path, prefect: str, models: Servers) -> Iterator[World]:
+    """A small world in which nothing has happened yet; flows run on the real server."""
+    with world(tmp_path / "world", models) as built:
         yield built
+
+
+@pytest.fixture
+def story(
+    tmp_path: Path, prefect: str, models: Servers, climb: Mapping[str, Snapshot]
+) -> Iterator[Callable[[str], World]]:
+    """Go on from one stage of the climb: shadow, asked, ramp, watch, promoted."""
+    with ExitStack() as stack:
+        yield lambda stage: stack.enter_context(climb[stage].resumed(tmp_path / stage, models))

@@ -6,9 +6,9 @@ and may change while the story goes on; so does the clock, which only moves when
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
+from sqlalchemy import Engine
 
 from flows.advance import advance
 from flows.open import open_rollout
@@ -159,9 +160,6 @@ class World:
     """
 
     home: Path
-    url: str
-    lake: Lake
-    plane: TrafficPlane
     incumbent: Server
     candidate: Server
     wired: wiring.Wiring
@@ -170,12 +168,17 @@ class World:
     rollout: str = ""
     ticks: list[Tick] = field(default_factory=list)
     shares: list[int] = field(default_factory=list)
-    _sent: int = 0
+    sent: int = 0
 
     @property
-    def engine(self) -> Any:
+    def engine(self) -> Engine:
         """The store."""
         return self.wired.engine
+
+    @property
+    def plane(self) -> TrafficPlane:
+        """The plane."""
+        return self.wired.plane_of(SERVICE)
 
     def body(self, **changes: Any) -> dict[str, Any]:
         """Return the small plan as an engineer writes it; None takes a key out."""
@@ -217,10 +220,12 @@ class World:
 
     def live(self, start: datetime, end: datetime, every: timedelta = timedelta(minutes=2)) -> None:
         """Let callers send a request every two minutes; entities come round in turn."""
+        plane = self.plane
+        assert isinstance(plane, InProcessPlane)
         while start < end:
-            self._sent += 1
-            entity = f"N{self._sent * 7 % ENTITIES:03d}"
-            self.plane.serve(f"live-{self._sent}", entity, start, candidate_answers=self.candidate_up)
+            self.sent += 1
+            entity = f"N{self.sent * 7 % ENTITIES:03d}"
+            plane.serve(f"live-{self.sent}", entity, start, candidate_answers=self.candidate_up)
             start += every
 
     def after(self, hours: float, every: str = "4h") -> Tick:
@@ -230,7 +235,7 @@ class World:
         self.shadow(every)
         return self.tick()
 
-    def until(self, *ends: Move | Phase, hours: float = 12, most: int = 20) -> Tick:
+    def until(self, *ends: Move | Phase, hours: float = 18, most: int = 20) -> Tick:
         """Go on until a tick does one of these moves or reaches one of these phases."""
         for _ in range(most):
             last = self.after(hours)
@@ -259,7 +264,7 @@ class World:
                 self.now += timedelta(minutes=1)
                 self.tick()
             else:
-                self.after(12)
+                self.after(18)
         raise AssertionError(f"never at {percent} %: {[told(tick) for tick in self.ticks]}")
 
     def evidence(self) -> list[EvidenceRow]:
@@ -273,20 +278,90 @@ def told(tick: Tick) -> str:
     return f"{tick.at:%d %H:%M} {state.phase} {state.share_bp} {decision.move}: {decision.reason}"
 
 
+@dataclass(frozen=True)
+class Servers:
+    """Both model servers; they serve every story, one after the other."""
+
+    incumbent: Server
+    candidate: Server
+
+    def behave(self) -> Servers:
+        """Serve the versions of the plan, the candidate better than the incumbent."""
+        for server, version, answer in (
+            (self.incumbent, "logistic-1", knows_nothing),
+            (self.candidate, "gbm-2", better),
+        ):
+            server.version, server.answer, server.delay = version, answer, 0.0
+            server.fault, server.calls = (lambda _call: None), 0
+        return self
+
+
 @contextmanager
-def world(home: Path, plane: TrafficPlane | None = None, outcomes: pa.Table | None = None) -> Iterator[World]:
+def servers() -> Iterator[Servers]:
+    """Start both model servers."""
+    with serve() as incumbent, serve() as candidate:
+        yield Servers(incumbent, candidate)
+
+
+@contextmanager
+def world(
+    home: Path, of: Servers, plane: TrafficPlane | None = None, outcomes: pa.Table | None = None
+) -> Iterator[World]:
     """Build a world in this folder, put its adapters in place, and take it down again."""
     requests, true = logs()
     write(home, requests, true if outcomes is None else outcomes)
-    plane = plane or InProcessPlane()
-    url = f"sqlite:///{home / 'store.db'}"
-    with ExitStack() as stack:
-        incumbent, candidate = stack.enter_context(serve()), stack.enter_context(serve())
-        incumbent.version, candidate.version = "logistic-1", "gbm-2"
-        incumbent.answer, candidate.answer = knows_nothing, better
-        engine = store.connect(url)
-        stack.callback(engine.dispose)
-        lake = Lake(home / "lake", base=home)
-        wired = wiring.Wiring(engine=engine, lake=lake, plane_of=lambda _service: plane)
-        stack.enter_context(wiring.use(wired))
-        yield World(home, url, lake, plane, incumbent, candidate, wired)
+    with _wired(home, plane or InProcessPlane()) as wired:
+        of.behave()
+        yield World(home, of.incumbent, of.candidate, wired)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A story as it stood at one moment: its files, its plane, its clock."""
+
+    home: Path
+    plane: InProcessPlane
+    now: datetime
+    rollout: str
+    ticks: tuple[Tick, ...]
+    shares: tuple[int, ...]
+    sent: int
+
+    @contextmanager
+    def resumed(self, home: Path, of: Servers, plane: TrafficPlane | None = None) -> Iterator[World]:
+        """Go on from here in a folder of its own."""
+        shutil.copytree(self.home, home)
+        with _wired(home, plane or deepcopy(self.plane)) as wired:
+            of.behave()
+            yield World(
+                home, of.incumbent, of.candidate, wired, now=self.now, rollout=self.rollout,
+                ticks=list(self.ticks), shares=list(self.shares), sent=self.sent,
+            )  # fmt: skip
+
+
+def snapshot(of: World, home: Path) -> Snapshot:
+    """Keep a story as it stands now."""
+    of.engine.dispose()  # the last connection writes SQLite's log into its file
+    shutil.copytree(of.home, home)
+    plane = deepcopy(of.plane)
+    assert isinstance(plane, InProcessPlane)
+    return Snapshot(home, plane, of.now, of.rollout, tuple(of.ticks), tuple(of.shares), of.sent)
+
+
+def adapters(home: Path, plane_of: Callable[[str], TrafficPlane]) -> wiring.Wiring:
+    """Return the real store and lake in a folder, with a plane."""
+    return wiring.Wiring(
+        engine=store.connect(f"sqlite:///{home / 'store.db'}"),
+        lake=Lake(home / "lake", base=home),
+        plane_of=plane_of,
+    )
+
+
+@contextmanager
+def _wired(home: Path, plane: TrafficPlane) -> Iterator[wiring.Wiring]:
+    wired = adapters(home, lambda _service: plane)
+    with wiring.use(wired):
+        try:
+            yield wired
+        finally:
+            wired.engine.dispose()

@@ -10,7 +10,7 @@ import pytest
 
 from headgate.compare import copies, latency
 from headgate.compare.traffic import TrafficState, traffic_rows
-from headgate.evidence import Entry, LatencyPairSum, LatencySplitSum, RateSum, Source, SplitSum
+from headgate.evidence import Entry, LatencyPairSum, LatencySplitSum, RateSum, Source, SplitSum, TrafficSum
 from headgate.ports import Mirrored, Served, Side
 from tests.builders import APRIL, plan
 
@@ -52,7 +52,7 @@ def fold(lines=(), mirrored=(), state=None, *, the_plan=PLAN, not_before=APRIL, 
 
 def sums(lines=(), mirrored=(), state=None, **more):
     rows, *_ = fold(lines, mirrored, state, **more)
-    return {(row.gate, row.batch, row.entry): row.sums for row in rows}
+    return {(row.gate, row.batch, row.entry): row.sums for row in rows if row.gate != "traffic"}
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def frozen(monkeypatch):
     monkeypatch.setattr(latency, "needed", lambda _quantile: 10)
     lines = [served(f"f{i}", generation=1, assigned=INC, ms=float(10 * (i + 1))) for i in range(10)]
     rows, state, _ = fold(lines)
-    assert rows == []
+    assert [row.sums for row in rows] == [TrafficSum(n1=0, n0=10, fallbacks=0, failed=0)]
     assert dict(state.reference.taus) == {"mirror": 100.0, "latency": 100.0}
     return TrafficState(reference=state.reference)
 
@@ -86,6 +86,15 @@ def test_nothing_is_counted_for_the_candidate_at_share_0_and_all_of_it_at_100():
         ("errors", APRIL, 2): RateSum(1, 0),
         ("coverage", APRIL, 2): RateSum(1, 0),
     }
+
+
+def test_what_callers_got_is_told_per_hour_and_stay():
+    rows, *_ = fold(
+        [served("a"), served("b", by=INC), served("c", assigned=INC), served("d", by=None, status=503)]
+    )
+    assert [row.sums for row in rows if row.gate == "traffic"] == [
+        TrafficSum(n1=3, n0=1, fallbacks=1, failed=1)
+    ]
 
 
 def test_distinct_entities_are_counted_once_per_entry_and_handed_to_the_store():

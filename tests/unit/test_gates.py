@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from math import isclose, log, pi
 
+import numpy as np
 import pytest
 
 from headgate.errors import EvidenceError
@@ -19,6 +20,7 @@ from headgate.evidence import (
     UnitSum,
 )
 from headgate.gates import judge
+from headgate.stats import rates
 from headgate.verdicts import Verdict
 from tests.builders import APRIL, plan
 
@@ -352,7 +354,7 @@ def test_coverage_is_shown_the_right_way_up():
     assert coverage.lower < coverage.estimate < coverage.upper
     assert "coverage 99.00 %" in coverage.reason
     assert (
-        judge(plan(gates=[gate]), hours("coverage", [RateSum(500, 50)] * 4), standing()).failed == "coverage"
+        judge(plan(gates=[gate]), hours("coverage", [RateSum(500, 50)] * 6), standing()).failed == "coverage"
     )
 
 
@@ -434,6 +436,80 @@ def test_single_requests_are_refused_while_days_share_their_shocks():
     assert card.verdicts[0].log_e_rollback == 0
     trusted = judge(unit_plan(independent=True), shocked, standing())
     assert trusted.verdicts[0].verdict is not Verdict.ERROR
+
+
+def errors(counts, **more):
+    return verdict(judge(plan(gates=[ERRORS | more]), hours("errors", counts), standing()), "errors")
+
+
+def test_independent_requests_are_counted_one_by_one_with_the_same_bits_as_ever():
+    x = np.random.default_rng(1).binomial(50, 0.008, 60).astype(float)
+    found = errors([RateSum(50, int(count)) for count in x])
+    assert found.design_effect < 1.5
+    assert (found.unit, found.samples) == ("requests", 3000)
+    assert found.log_e_rollback == rates.rollback_evidence(x, np.full(60, 50.0), 0.01)[-1]
+    assert found.log_e_advance == rates.advance_evidence(x, np.full(60, 50.0), 0.01)[-1]
+    assert "counts hours" not in found.reason
+
+
+def test_requests_that_fail_together_are_counted_by_the_hour_and_the_reason_says_so():
+    quiet_then_burst = [RateSum(50, 0)] * 59 + [RateSum(50, 9)]
+    found = errors(quiet_then_burst)
+    by_request = rates.rollback_evidence([s.x for s in quiet_then_burst], np.full(60, 50.0), 0.01)
+    assert by_request[-1] > found.log_threshold_rollback > found.log_e_rollback
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert (found.unit, found.samples) == ("hours", 60)
+    assert found.design_effect == pytest.approx(9.0, abs=0.1)
+    assert "counts hours: requests of one hour fail together, design effect 9.0" in found.reason
+    assert found.lower < found.estimate == pytest.approx(9 / 3000) < found.upper
+
+
+def test_a_least_number_of_requests_is_that_of_their_hours_where_hours_are_counted():
+    bursts = [RateSum(50, 8 if n % 100 == 0 else 0) for n in range(700)]
+    gate = {"ceiling": 0.03}
+    assert errors(bursts, min_samples=700 * 50, **gate).verdict is Verdict.PASS
+    few = errors(bursts, min_samples=700 * 50 + 1, **gate)
+    assert (few.verdict, few.needed) == (Verdict.INCONCLUSIVE, 1)
+    assert "700 of at least 701 hours" in few.reason
+
+
+def test_a_burst_in_the_first_hours_does_not_roll_back_by_itself():
+    burst = [RateSum(46, 0), RateSum(46, 0), RateSum(46, 8)]
+    by_request = rates.rollback_evidence([s.x for s in burst], [s.n for s in burst], 0.01)
+    found = errors(burst)
+    assert by_request[-1] > found.log_threshold_rollback > found.log_e_rollback
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.design_effect is None
+    assert "until 8 hours and 5 events tell" in found.reason
+
+
+@pytest.mark.parametrize(("quiet", "hours_later"), [(0, 2), (5, 3), (50, 4)])
+def test_an_outage_is_harm_within_a_few_hours(quiet, hours_later):
+    counts = [RateSum(200, 0)] * quiet + [RateSum(200, 120)] * hours_later
+    others = [QUALITY, {**ERRORS, "name": "spare"}, {**ERRORS, "name": "other"}]
+    card = judge(plan(gates=[ERRORS, *others]), hours("errors", counts), standing())
+    assert card.failed == "errors"
+
+
+def test_one_burst_of_slowness_proves_no_latency_harm():
+    quiet, burst = LatencySplitSum(70, 70, 3, 3, 3), LatencySplitSum(70, 68, 30, 30, 3)
+    at = standing(share=5000, entry=2, step=2)
+    for before in (0, 3, 20):
+        rows = hours("latency", [*[quiet] * before, burst], entry=2, share=5000)
+        found = judge(plan(gates=[SPLIT_LATENCY]), rows, at)
+        assert found.failed is None, found.verdicts[0].reason
+    assert found.verdicts[0].unit == "hours"
+    lasting = hours("latency", [burst] * 12, entry=2, share=5000)
+    assert judge(plan(gates=[SPLIT_LATENCY]), lasting, at).failed == "latency"
+
+
+def test_a_mirror_that_is_slow_in_bursts_is_counted_by_the_hour():
+    gate = {**SPLIT_LATENCY, "name": "mirror", "applies": "shadow"}
+    calm, burst = LatencyPairSum(100, 3, 4, 4, 4), LatencyPairSum(100, 40, 0, 40, 0)
+    rows = hours("mirror", [*[calm] * 20, burst, *[calm] * 10], source=Source.MIRROR)
+    found = judge(plan(gates=[gate]), rows, standing()).verdicts[0]
+    assert (found.unit, found.samples, found.verdict) == ("hours", 31, Verdict.INCONCLUSIVE)
+    assert found.lower < found.estimate < found.upper
 
 
 def test_no_gate_at_all_that_may_roll_back_never_passes():

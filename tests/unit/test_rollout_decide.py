@@ -304,7 +304,8 @@ def test_missing_evidence_says_which_gates_and_how_much_more():
     rows = (row("quality", Verdict.INCONCLUSIVE, needed=9), row("errors"))
     decision, _ = tick(before, world(before, APRIL + HOUR, scorecard=card(*rows)))
     assert decision.waiting_for == (Waiting.SAMPLES, Waiting.DWELL)
-    assert "quality: inconclusive after 7 blocks, about 9 more needed" in decision.reason
+    assert "why of quality" in decision.reason
+    assert "why of errors" not in decision.reason
     assert decision.due == APRIL + DAY
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,10 +11,12 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from headgate.adapters.codec import compact, stamp
+from headgate.adapters.store.batches import put_evidence
 from headgate.adapters.store.engine import reading, writing
 from headgate.adapters.store.rollout_rows import row_of
 from headgate.adapters.store.tables import WindowRow
 from headgate.errors import InputError, StoreError
+from headgate.evidence import EvidenceRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +41,20 @@ class Window:
     scored_at: datetime
 
 
-def add_window(engine: Engine, rollout_id: str, window: Window) -> Window:
+def add_window(
+    engine: Engine, rollout_id: str, window: Window, rows: Iterable[EvidenceRow] = (), tick: int = 0
+) -> Window:
     """Note a scored window and return it as noted; the same content again changes nothing.
+
+    ``rows`` is the evidence drawn from it, written with it or not at all.
 
     Raises
     ------
     InputError
         If it ends before it starts, a time is naive or the rollout is unknown.
     StoreError
-        If it is noted with other content, or overlaps another: requests would count twice.
+        If it is noted with other content, or overlaps another: requests would count twice. Then
+        nothing of it is written, its evidence included.
     """
     if stamp(window.start) >= stamp(window.end):
         raise InputError(f"asked a window that ends after it starts; found {_span(window)}")
@@ -64,6 +71,7 @@ def add_window(engine: Engine, rollout_id: str, window: Window) -> Window:
                     f"{known.path} {known.digest}, now {window.path} {window.digest}; the first stands"
                 )
             return known
+        put_evidence(session, rollout_id, rows, tick)
         session.add(
             WindowRow(
                 rollout_id=rollout_id,
