@@ -221,7 +221,7 @@ def test_the_result_is_in_the_order_of_requests_whatever_the_order_of_answers():
         async def infer(self, columns):
             await asyncio.sleep(random.Random(columns["distance"][0]).random() / 50)
             values = [d / 10_000 for d in columns["distance"]]
-            return Answers(values, [Status.OK] * len(values), "1")
+            return Answers(values, [Status.OK] * len(values), None)
 
     seen = []
     result = asyncio.run(
