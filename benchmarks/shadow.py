@@ -1,15 +1,14 @@
 """Shadow scoring against a bare asynchronous client that fires the same batches at the same servers.
 
-Run ``python benchmarks/shadow.py``; it prints a table and one line of JSON. The bare client sends
-bodies made beforehand and does not look at the answers; shadow scoring cleans, checks the contract,
-makes the bodies, reads and validates the answers, and writes Parquet to disk. Rounds of both take
-turns, so that a busy machine slows both alike; the servers are the worked example's own.
+``python -m benchmarks --only shadow``. The bare client sends bodies made beforehand and does not look
+at the answers; shadow scoring cleans, checks the contract, makes the bodies, reads and validates the
+answers, and writes Parquet to disk. Rounds of both take turns, so that a busy machine slows both
+alike; the servers are the worked example's own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import statistics
 import sys
@@ -22,9 +21,9 @@ from functools import partial
 from pathlib import Path
 
 import httpx
-import psutil
 import pyarrow as pa
 
+from benchmarks.results import Figure, Section, table
 from deployments.flights.requests import build
 from deployments.flights.training import train
 from deployments.processes import Processes, answers, free_port
@@ -39,7 +38,8 @@ from headgate.plan.model import ModelRef, Plan
 ROOT = Path(__file__).parent.parent
 APRIL = datetime(2013, 4, 1, tzinfo=UTC)
 SPAN = timedelta(days=14)
-ROUNDS = 15
+ROUNDS, QUICK_ROUNDS = 25, 5
+TARGET = 0.7
 HEADERS = {"content-type": "application/json"}
 
 
@@ -99,40 +99,52 @@ async def shadow(client: httpx.AsyncClient, plan: Plan, table: pa.Table, lake: L
     lake.write_exchanges("bench", window, scored.table)
     good = scored.counts["scored"]
     if not good == scored.counts["incumbent_ok"] == scored.counts["candidate_ok"]:
-        raise SystemExit(f"not every request was answered, the comparison is void: {scored.counts}")
+        raise RuntimeError(f"not every request was answered, the comparison is void: {scored.counts}")
 
 
-async def compare(plan: Plan, lake: Lake) -> list[tuple[float, float]]:
-    """Return (bare, shadow) seconds of every round after one to warm up."""
+async def compare(plan: Plan, lake: Lake, rounds: int) -> tuple[list[tuple[float, float]], int, int]:
+    """Return (bare, shadow) seconds of each round after one to warm up, and counts of requests and batches."""
     table = lake.read_requests(plan, APRIL, APRIL + SPAN)
     bodies = bodies_of(table, plan)
-    print(f"{table.num_rows} requests in {len(bodies)} batches to each of two servers, {ROUNDS} rounds")
     seconds = []
     async with httpx.AsyncClient() as client:
-        for turn in range(ROUNDS + 1):
+        for turn in range(rounds + 1):
             begun = time.perf_counter()
             await bare(client, plan, bodies)
             between = time.perf_counter()
             await shadow(client, plan, table, lake, f"round-{turn}")
             seconds.append((between - begun, time.perf_counter() - between))
-    return seconds[1:]
+    return seconds[1:], table.num_rows, len(bodies)
 
 
-def main() -> None:
-    """Measure and print."""
+def run(*, quick: bool) -> Section:
+    """Measure."""
     with tempfile.TemporaryDirectory() as home, flights(Path(home)) as (plan, lake):
-        rounds = asyncio.run(compare(plan, lake))
+        rounds, requests, batches = asyncio.run(compare(plan, lake, QUICK_ROUNDS if quick else ROUNDS))
     ratios = [plain / ours for plain, ours in rounds]
-    for plain, ours in rounds:
-        print(f"bare {plain:6.3f} s   shadow {ours:6.3f} s   ratio {plain / ours:.2f}")
-    result = {
-        "shadow_ratio": round(statistics.median(ratios), 3),
-        "shadow_ratio_worst": round(min(ratios), 3),
-        "peak_mb": round(psutil.Process(os.getpid()).memory_info().rss / 2**20),
-        "target": 0.7,
-    }
-    print(json.dumps(result))
-
-
-if __name__ == "__main__":
-    main()
+    times = [
+        (name, *(f"{x:.3f}" for x in (statistics.median(side), min(side), max(side))))
+        for name, side in zip(("bare client", "shadow scoring"), zip(*rounds, strict=True), strict=True)
+    ]
+    spread = statistics.quantiles(ratios, n=4)
+    detail = table(("seconds a round", "median", "least", "most"), times)
+    detail += f"\n\nHalf of the rounds' ratios lie between {spread[0]:.2f} and {spread[2]:.2f}."
+    return Section(
+        title="Shadow scoring against a bare client",
+        what="How much of the speed of a bare asynchronous client is left when shadow scoring sends the very "
+        "same batches to the same servers. The bare client sends bodies made beforehand and does not read "
+        "the answers; shadow scoring cleans, checks the contract, makes the bodies, retries, reads and "
+        "validates the answers and writes Parquet.",
+        how=f"{requests:,} real requests of two weeks in {batches} batches of {plan.serving.batch} to each "
+        f"of the worked example's two servers, {plan.serving.concurrency} at a time per side; {len(rounds)} "
+        "rounds, bare and shadow in turns, after one to warm up; the median of the rounds' ratios.",
+        figures=(
+            Figure(
+                "shadow scoring's share of a bare client",
+                statistics.median(ratios),
+                at_least=TARGET,
+                digits=2,
+            ),
+        ),
+        detail=detail,
+    )

@@ -8,11 +8,11 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from headgate.rollout import apply, decide, settle
-from headgate.rollout.state import Decision
+from headgate.rollout.state import Decision, Phase
 from tasks.evidence import close_blocks, count_traffic, judge_now
 from tasks.ledger import take_case, write_down
 from tasks.looking import look
-from tasks.traffic import look_at_plane, set_share
+from tasks.traffic import finish_the_last_write, look_at_plane, set_share
 
 
 @flow(name="advance", flow_run_name="advance {service}")
@@ -24,6 +24,8 @@ def advance(service: str, now: datetime | None = None) -> Decision | None:
     """
     now = now or datetime.now(UTC)
     case = take_case(service, now)
+    if case is None or case.state.phase is Phase.PREFLIGHT:
+        finish_the_last_write(service, now)
     if case is None:
         return None
 

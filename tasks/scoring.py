@@ -14,7 +14,7 @@ from headgate.adapters import store
 from headgate.adapters.models import HttpModel
 from headgate.adapters.scoring import Scored, score, shares_of
 from headgate.compare.rates import shadow_rate_rows
-from headgate.errors import InputError, ModelUnavailable
+from headgate.errors import InputError, ModelUnavailable, StoreError
 from headgate.evidence import Entry
 from headgate.ports import Side
 from headgate.rollout.state import LIVE
@@ -52,7 +52,8 @@ def due_windows(case: Case, now: datetime, every: timedelta) -> list[tuple[datet
 def score_window(case: Case, start: datetime, end: datetime, now: datetime) -> dict[str, int]:
     """Score every request of a window with both sides and keep the exchanges; return the counts.
 
-    The same window twice is once: exchanges that are there already are not scored again.
+    The same window twice is once: exchanges that are there already are not scored again. A window that
+    overlaps one of another run is left to that run: its requests are counted there.
     """
     wired = wiring.build()
     rollout, plan = case.rollout, case.plan
@@ -65,10 +66,23 @@ def score_window(case: Case, start: datetime, end: datetime, now: datetime) -> d
         _refuse_without_incumbent(scored, name)
         kept = wired.lake.keep_exchanges(rollout.id, name, scored.table, scored.counts)
     rows = shadow_rate_rows(plan, kept.table, entries, part=name)
-    store.add_evidence(wired.engine, rollout.id, rows, tick=case.last.tick + 1)
     window = store.Window(start, end, str(kept.path), kept.digest, kept.counts, scored_at=now)
-    store.add_window(wired.engine, rollout.id, window)
+    try:
+        store.add_window(wired.engine, rollout.id, window, rows, tick=case.last.tick + 1)
+    except StoreError:
+        if _overlaps(store.windows(wired.engine, rollout.id), window):
+            return {}
+        raise
     return dict(kept.counts)
+
+
+def _overlaps(known: Sequence[store.Window], window: store.Window) -> bool:
+    return any(
+        other.start < window.end
+        and window.start < other.end
+        and (other.start, other.end) != (window.start, window.end)
+        for other in known
+    )
 
 
 def _refuse_without_incumbent(scored: Scored, name: str) -> None:

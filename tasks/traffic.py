@@ -15,7 +15,7 @@ from headgate.plan.model import ModelRef
 from headgate.ports import Endpoint, Observed, Route
 from headgate.rollout.state import Phase, PlaneView, State
 from tasks import wiring
-from tasks.ledger import Case
+from tasks.ledger import Case, case_of
 from tasks.retrying import OUTSIDE
 
 #: Phases in which the rollout has not asked the plane for anything yet.
@@ -66,6 +66,23 @@ def set_share(case: Case, after: State, now: datetime) -> None:
     plane.apply(route_of(case, after))
     if compare(plane.observe(), case, after) is PlaneView.AGREES:
         _confirm(case, after, now)
+
+
+@task(name="finish the last write", **OUTSIDE)
+def finish_the_last_write(service: str, now: datetime) -> None:
+    """Bring in force what the service's last rollout left, if its last tick died before the plane heard.
+
+    A rollout that ends in shadow is done with the row that says so, and no tick of its own comes after
+    it; without this its mirror would go on for ever.
+    """
+    engine = wiring.build().engine
+    ended = [rollout for rollout in store.rollouts(engine, service) if rollout.done and rollout.token]
+    if not ended:
+        return
+    last = case_of(max(ended, key=lambda rollout: rollout.token or 0))
+    confirmed = {confirmation.generation for confirmation in store.confirmations(engine, last.rollout.id)}
+    if confirmed and last.state.generation not in confirmed:
+        set_share.fn(last, last.state, now)
 
 
 def compare(observed: Observed, case: Case, state: State) -> PlaneView:

@@ -38,6 +38,14 @@ class Tally:
     by_side: Counter[tuple[str, int, str]] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Which part of the requests is sent live, and how many of them are started per second."""
+
+    part: float
+    per_second: float
+
+
 class _Pace:
     """Lets callers start one after the other, never closer than this; a late start is not made up for."""
 
@@ -66,9 +74,6 @@ class Callers:
         (name, datatype) of the inputs a caller sends.
     concurrency
         Requests under way at once.
-    rate
-        Requests started per second at the most, evenly spaced. A week of requests is sent in seconds:
-        unpaced, they would queue up at the slower server, and its latency would be that of the queue.
     """
 
     url: str
@@ -78,15 +83,18 @@ class Callers:
     at_column: str
     entity_column: str
     concurrency: int = 8
-    rate: float = 500.0
 
-    def send(self, requests: pa.Table, tally: Tally) -> None:
-        """Send every request once and count what came back."""
-        asyncio.run(self._send(requests, tally))
+    def send(self, requests: pa.Table, tally: Tally, per_second: float) -> None:
+        """Send every request once, evenly spaced, and count what came back.
 
-    async def _send(self, requests: pa.Table, tally: Tally) -> None:
+        A week of requests is sent in seconds: unpaced, they would queue up at the slower server, and its
+        latency would be that of the queue.
+        """
+        asyncio.run(self._send(requests, tally, per_second))
+
+    async def _send(self, requests: pa.Table, tally: Tally, per_second: float) -> None:
         queue = self._rows(requests)
-        pace = _Pace(1 / self.rate)
+        pace = _Pace(1 / per_second)
         limits = httpx.Limits(max_connections=self.concurrency)
         async with (
             httpx.AsyncClient(base_url=self.url, limits=limits, timeout=10.0) as client,

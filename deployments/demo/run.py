@@ -21,7 +21,7 @@ import httpx
 from rich.console import Console
 
 from deployments.demo.board import Board
-from deployments.demo.callers import Callers, Tally
+from deployments.demo.callers import Callers, Live, Tally
 from deployments.demo.permuted import permute_outcomes
 from deployments.demo.player import Player
 from deployments.demo.summary import Told, summary
@@ -59,18 +59,18 @@ CANDIDATES = (
 )
 
 
-def part_sent_live(share_bp: int) -> float:
-    """Return which part of the service's requests callers also send live at a share (basis points).
+def live_traffic(share_bp: int) -> Live:
+    """Return how much of a service's traffic callers also send live at a share (basis points), how fast.
 
-    There are more in nine months than five minutes can carry one by one. In shadow a few are enough to
-    compare latencies on mirrored copies; the smaller the share, the more it takes until the candidate
-    has answered enough of them.
+    There is more in nine months than five minutes can carry one by one. In shadow a few requests are enough
+    to compare latencies on mirrored copies, sent slowly: the candidate answers every copy besides. The
+    smaller the share, the more it takes until the candidate has answered enough.
     """
     if share_bp == 0:
-        return 0.05
+        return Live(part=0.04, per_second=300)
     if share_bp <= 500:
-        return 0.7 if share_bp <= 100 else 0.9
-    return 0.25 if share_bp < FULL_BP else 0.1
+        return Live(part=0.7 if share_bp <= 100 else 0.9, per_second=500)
+    return Live(part=0.25 if share_bp < FULL_BP else 0.1, per_second=500)
 
 
 def run_demo(run: Path, *, permute: bool, console: Console) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _play(
     )
     with wiring.use(adapters):
         tally = Tally()
-        service = DemoService(plan, path, _callers(plan, plane), "7d", part_sent_live, tally)
+        service = DemoService(plan, path, _callers(plan, plane), "7d", live_traffic, tally)
         player = Player(service, START, END, EVERY, told=lambda tick: board.told(plan.name, tick, tally.sent))
         player.play()
         return Told(story_of(adapters.engine, service.rollout), tally, plane.observe().share_bp)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from deployments.demo.callers import Callers, Tally
+from deployments.demo.callers import Callers, Live, Tally
 from flows.advance import advance
 from flows.open import open_rollout
 from flows.shadow import shadow
@@ -38,16 +38,15 @@ class DemoService:
         Who sends live traffic.
     every
         Length of a shadow window.
-    part
-        Part of the service's requests that are also sent live, by share in force (basis points): the
-        months have more than five minutes can carry one by one.
+    live
+        How much of the service's traffic is also sent live, by share in force (basis points).
     """
 
     plan: Plan
     path: Path
     callers: Callers
     every: str
-    part: Callable[[int], float]
+    live: Callable[[int], Live]
     tally: Tally = field(default_factory=Tally)
     rollout: str = field(default="", init=False)
 
@@ -71,7 +70,9 @@ class DemoService:
         if end - start < timedelta(minutes=1):
             return
         requests = wiring.build().lake.read_requests(self.plan, start, end)
-        self.callers.send(_part_of(requests, self.plan.requests.id, self.part(state.share_bp)), self.tally)
+        live = self.live(state.share_bp)
+        chosen = _part_of(requests, self.plan.requests.id, live.part)
+        self.callers.send(chosen, self.tally, live.per_second)
 
     def approve(self, decision: Decision, now: datetime) -> None:
         """Let as many operators answer as the step asks for."""

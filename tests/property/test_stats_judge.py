@@ -48,7 +48,7 @@ def evidence(draw):
     for n, value in enumerate(draw(st.lists(st.floats(-0.3, 0.3), max_size=8))):
         block = BlockSum(value + 0.01, value - 0.01, value, entities=9, pairs=20, missing=1, spread=0.1)
         rows.append(EvidenceRow("quality", None, APRIL + n * DAY, 0, 0, Source.SHADOW, "", block))
-    for n in range(draw(st.integers(0, 6))):
+    for n in range(draw(st.integers(0, 12))):  # the design effect is known from eight hours on
         for part in range(draw(st.integers(1, 3))):
             entry = n // 3
             at = (APRIL + n * HOUR, entry, 2500 * entry)

@@ -1,0 +1,1 @@
+"""What is fast, against whom, how it was measured: ``python -m benchmarks``, or ``make bench``."""

@@ -1,0 +1,286 @@
+"""A tick of a rollout with 10,000 ledger rows against one with a handful.
+
+``python -m benchmarks --only tick``. One rollout of the worked example is opened, and lives through
+weeks of real flights; then its store is copied and one copy's ledger filled. Both take the same ticks in
+turns, in the flow's own words; everything but the length of the ledger is equal.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+from benchmarks.results import Figure, Section, table
+from benchmarks.shadow import APRIL, flights
+from headgate.adapters import store
+from headgate.adapters.lake import Lake
+from headgate.adapters.planes.in_process import InProcessPlane
+from headgate.adapters.store.engine import writing
+from headgate.adapters.store.ledger import add_row
+from headgate.plan import Plan
+from headgate.rollout.state import Move, Tick
+
+if TYPE_CHECKING:
+    from tasks.wiring import Wiring
+
+TARGET = 1.2
+ROWS = 10_000
+#: Rounds of bare ticks and of whole flow runs.
+ROUNDS, QUICK_ROUNDS, FLOW_ROUNDS = 60, 8, 15
+WEEKS, QUICK_WEEKS = 8, 1
+WEEK = timedelta(days=7)
+#: Played time between ticks, and live requests in it.
+PAUSE, REQUESTS = timedelta(minutes=5), 20
+
+
+@dataclass(frozen=True)
+class Side:
+    """One store with its plane and how many ledger rows it began with."""
+
+    name: str
+    wired: Wiring
+    plane: InProcessPlane
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """Seconds of every round, of both sides."""
+
+    name: str
+    evidence: int
+    few: list[float]
+    many: list[float]
+
+    @property
+    def ratio(self) -> float:
+        """Median of the rounds' ratios."""
+        return statistics.median(b / a for a, b in zip(self.few, self.many, strict=True))
+
+
+def run(*, quick: bool) -> Section:
+    """Measure."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        home = Path(folder)
+        plan, _lake = stack.enter_context(flights(home))
+        api_url = None if quick else _prefect(stack, home)
+        timed = list(_all(home, plan, api_url, quick=quick))
+    figures = [
+        Figure(
+            f"tick with {ROWS:,} ledger rows / with a handful, {one.name}",
+            one.ratio,
+            at_most=TARGET if api_url is None or "flow run" not in one.name else None,
+            digits=2,
+        )
+        for one in timed
+    ]
+    skipped = " The whole flow run is left out of a quick run." if quick else ""
+    return Section(
+        title="A tick with a long ledger",
+        what=f"Whether a tick gets slower as a rollout's ledger grows: {ROWS:,} rows are a tick every five "
+        "minutes for five weeks. A tick reads the case, the plane and its log, closes blocks, judges every "
+        "gate on all evidence, decides, writes its row and sets the share.",
+        how="One rollout of the worked example, opened and scored by the real flows on real flights; its "
+        "store (SQLite, every commit synchronised to disk) is copied and one copy's ledger filled with rows "
+        "like its last one. Both take the same ticks in turns, the first to go alternating, with the "
+        f"in-process plane and {REQUESTS} live requests between ticks; the median of the rounds' ratios. "
+        "Bare: the flow `advance` with every task called as the plain function it wraps, and the servers' versions given; so neither "
+        "Prefect nor HTTP hides what a ledger costs. Little evidence is the hardest case: nothing else "
+        f"to do.{skipped}",
+        figures=tuple(figures),
+        detail=_detail(timed),
+    )
+
+
+def _detail(timed: list[Timed]) -> str:
+    def ms(times: list[float]) -> list[str]:
+        return [f"{1e3 * x:.1f}" for x in (statistics.median(times), statistics.quantiles(times, n=20)[18])]
+
+    rows = [
+        (one.name, len(one.few), one.evidence, *ms(one.few), *ms(one.many), f"{one.ratio:.2f}")
+        for one in timed
+    ]
+    head = ("ms a tick", "rounds", "batches of evidence", "handful, median", "95 %")
+    return table((*head, f"{ROWS:,} rows, median", "95 %", "ratio"), rows)
+
+
+def _prefect(stack: ExitStack, home: Path) -> str:
+    """Start a Prefect server; must come before anything imports Prefect."""
+    from deployments.prefect_server import flows_here, start_prefect
+    from deployments.processes import Processes
+
+    processes = stack.enter_context(Processes(home / "logs"))
+    api_url = start_prefect(processes, home / "prefect")
+    stack.enter_context(flows_here(home / "prefect-here", api_url))
+    return api_url
+
+
+def _all(home: Path, plan: Plan, api_url: str | None, *, quick: bool) -> Iterator[Timed]:
+    """Open the rollout; measure with little evidence, and again when weeks have gone by."""
+    from tasks import wiring
+
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    weeks, rounds = (QUICK_WEEKS, QUICK_ROUNDS) if quick else (WEEKS, ROUNDS)
+    plane = InProcessPlane()
+    wired = _wired(home, home / "grown.db", plane)
+    with bare(plan), wiring.use(wired):
+        now = _open(plan)
+    yield from _measured("bare, little evidence", home, wired, plan, plane, now, rounds)
+    with bare(plan), wiring.use(wired):
+        now = _live(plan, plane, now, weeks)
+    name = f"bare, {weeks} week(s) of evidence"
+    yield from _measured(name, home, wired, plan, plane, now, rounds)
+    if api_url:
+        yield from _measured("whole flow run with Prefect", home, wired, plan, plane, now, FLOW_ROUNDS)
+    wired.engine.dispose()
+
+
+@contextmanager
+def bare(plan: Plan) -> Iterator[None]:
+    """Let flows run as plain functions: no Prefect around the tasks, no HTTP for the versions."""
+    from prefect import Task
+
+    import flows.advance
+    import flows.shadow
+    from tasks import looking
+
+    async def known(_plan: Plan) -> tuple[str, str]:
+        return plan.incumbent.version, plan.candidate.version
+
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(looking, "_versions", known))
+        for module in (flows.advance, flows.shadow):
+            for name, task in list(vars(module).items()):
+                if isinstance(task, Task):
+                    stack.enter_context(patch.object(module, name, task.fn))
+        yield
+
+
+def _open(plan: Plan) -> datetime:
+    """Open the rollout and tick until shadow is confirmed; return the time."""
+    from tasks.ledger import open_in_store
+
+    now = APRIL
+    open_in_store.fn(plan, now, "benchmarks")
+    for _ in range(2):
+        now += PAUSE
+        _tick_bare(plan.service, now)
+    return now
+
+
+def _live(plan: Plan, plane: InProcessPlane, now: datetime, weeks: int) -> datetime:
+    """Let weeks go by: live requests, shadow scoring and a tick a week; return the time."""
+    from flows.shadow import shadow
+
+    for _ in range(weeks):
+        _callers(plane, now, now + WEEK, timedelta(minutes=30))
+        now += WEEK
+        shadow.fn(plan.service, now, "7d")
+        _tick_bare(plan.service, now)
+    return now
+
+
+def _measured(
+    name: str, home: Path, wired: Wiring, plan: Plan, plane: InProcessPlane, now: datetime, rounds: int
+) -> Iterator[Timed]:
+    """Copy the store twice, fill one ledger, and take the same ticks on both in turns."""
+    last = _last(wired)
+    sides = []
+    for word, extra in (("handful", 0), ("many", ROWS)):
+        path = home / f"{name}-{word}.db"
+        wired.engine.dispose()  # the last connection writes SQLite's log into its file
+        shutil.copyfile(home / "grown.db", path)
+        own = deepcopy(plane)
+        copy = _wired(home, path, own)
+        fill(copy, last, extra)
+        sides.append(Side(word, copy, own, last.tick + 1 + extra))
+    tick = _tick_flow if "flow run" in name else _tick_bare
+    with ExitStack() as stack:
+        if tick is _tick_bare:
+            stack.enter_context(bare(plan))
+        # After the last of the filled rows, which are a second apart.
+        few, many = take_turns(sides, plan.service, now + timedelta(seconds=ROWS) + PAUSE, rounds, tick)
+    evidence = len(store.evidence(wired.engine, last.state.rollout))
+    for side in sides:
+        added = _last(side.wired).tick + 1 - side.rows
+        side.wired.engine.dispose()
+        if added != rounds + 1:
+            raise RuntimeError(
+                f"{name}, {side.name}: {rounds + 1} ticks left {added} rows; the comparison is void"
+            )
+    yield Timed(name, evidence, few, many)
+
+
+def take_turns(
+    sides: list[Side], service: str, now: datetime, rounds: int, tick: Callable[[str, datetime], None]
+) -> tuple[list[float], list[float]]:
+    """Return both sides' seconds per round, after one to warm up; the first to go alternates."""
+    from tasks import wiring
+
+    seconds: dict[str, list[float]] = {side.name: [] for side in sides}
+    for turn in range(rounds + 1):
+        for side in sides if turn % 2 else reversed(sides):
+            _callers(side.plane, now - PAUSE, now, PAUSE / REQUESTS)
+            with wiring.use(side.wired):
+                began = time.perf_counter()
+                tick(service, now)
+                seconds[side.name].append(time.perf_counter() - began)
+        now += PAUSE
+    few, many = (seconds[side.name][1:] for side in sides)
+    return few, many
+
+
+def fill(wired: Wiring, last: Tick, rows: int) -> None:
+    """Append rows like the last one, a second apart, each the work of another flow run."""
+    if last.decision.move is not Move.HOLD:
+        raise RuntimeError(f"asked a ledger that ends with a hold; found {last.decision.move}")
+    with writing(wired.engine) as session:
+        for i in range(1, rows + 1):
+            row = replace(
+                last, tick=last.tick + i, at=last.at + timedelta(seconds=i), flow_run_id=f"filled-{i}"
+            )
+            add_row(session, last.state.rollout, row)
+
+
+def _wired(home: Path, path: Path, plane: InProcessPlane) -> Wiring:
+    from tasks.wiring import Wiring
+
+    engine = store.connect(f"sqlite:///{path}")
+    return Wiring(engine, Lake(home / "exchanges", base=home), lambda _service: plane)
+
+
+def _last(wired: Wiring) -> Tick:
+    (rollout,) = store.rollouts(wired.engine)
+    last = store.last_tick(wired.engine, rollout.id)
+    if last is None:
+        raise RuntimeError(f"{rollout.id} has no ledger row")
+    return last
+
+
+def _tick_bare(service: str, now: datetime) -> None:
+    from flows.advance import advance
+
+    advance.fn(service, now)
+
+
+def _tick_flow(service: str, now: datetime) -> None:
+    from flows.advance import advance
+
+    advance(service, now)
+
+
+def _callers(plane: InProcessPlane, start: datetime, end: datetime, every: timedelta) -> None:
+    while start < end:
+        plane.serve(f"live-{start.timestamp():.6f}", f"N{int(start.timestamp()) % 997}", start)
+        start += every
