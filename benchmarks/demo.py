@@ -74,8 +74,9 @@ def run(*, quick: bool) -> Section:
     """Measure; a quick run has no time for it."""
     section = Section(
         title="The demo: memory and time",
-        what="The most memory that `headgate demo` and everything it starts hold at one time: the demo, which "
-        "runs the flows, the Prefect server, the model servers and Envoy. And its time from start to end.",
+        what="The most memory that `headgate demo` and everything it starts hold at one time: the demo, "
+        "which runs the flows, the Prefect server, the model servers and Envoy. And its time from start to "
+        "end.",
         how=f"The demo as a child; every {EVERY:g} s the sizes of its process tree and of its Envoys, found "
         "by their run directories, are added up. Proportional sizes: a page that n processes share counts "
         "1/n for each.",

@@ -103,7 +103,7 @@ async def shadow(client: httpx.AsyncClient, plan: Plan, table: pa.Table, lake: L
 
 
 async def compare(plan: Plan, lake: Lake, rounds: int) -> tuple[list[tuple[float, float]], int, int]:
-    """Return (bare, shadow) seconds of each round after one to warm up, and counts of requests and batches."""
+    """Return each round's (bare, shadow) seconds after one to warm up, and how many requests and batches."""
     table = lake.read_requests(plan, APRIL, APRIL + SPAN)
     bodies = bodies_of(table, plan)
     seconds = []

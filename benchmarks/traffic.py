@@ -43,7 +43,7 @@ async def _answer(_scope: Any, receive: Any, send: Any) -> None:
 
 
 def _serve(port: int) -> None:
-    config = {"interface": "asgi3", "lifespan": "off", "ws": "none", "log_level": "critical"}
+    config: dict[str, Any] = {"interface": "asgi3", "lifespan": "off", "ws": "none", "log_level": "critical"}
     uvicorn.run(_answer, host="127.0.0.1", port=port, **config)
 
 
@@ -115,11 +115,7 @@ def run(*, quick: bool) -> Section:
 
 
 def quantile(values: list[float], q: float) -> float:
-    """Return the smallest of the values that at least a part ``q`` of them does not exceed.
-
-    >>> quantile([3.0, 1.0, 2.0, 4.0], 0.5), quantile([3.0, 1.0, 2.0, 4.0], 0.99)
-    (2.0, 4.0)
-    """
+    """Return the smallest of the values that at least a part ``q`` of them does not exceed."""
     return sorted(values)[math.ceil(q * len(values)) - 1]
 
 

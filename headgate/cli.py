@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +16,7 @@ from rich.table import Table
 
 from headgate.errors import HeadgateError, InputError, PlanError
 from headgate.plan import explain, load_plan
+from headgate.plan.durations import parse_duration
 from headgate.rollout.state import Answer, Verb
 
 app = typer.Typer(
@@ -73,8 +74,19 @@ def _when(text: str | None) -> datetime:
             f"--now: asked an ISO 8601 time; found {text!r}; write 2026-03-01T09:00:00Z"
         ) from None
     if when.tzinfo is None:
-        raise InputError(f"--now: {text!r} has no offset; write it with one, e.g. {text}Z")
+        raise InputError(f"--now: {text!r} has no offset; write it with one, e.g. {when.isoformat()}Z")
     return when.astimezone(UTC)
+
+
+def _window_length(text: str) -> str:
+    """Return a window length as given, once it is sure to be one: a flow run starts with it."""
+    try:
+        length = parse_duration(text)
+    except ValueError as err:
+        raise InputError(f"--every: asked {err}; found {text!r}; write 1d") from None
+    if not isinstance(length, timedelta) or length <= timedelta(0):
+        raise InputError(f"--every: asked a duration above zero; found {text!r}; write 1d")
+    return text
 
 
 def _print_json(value: Any) -> None:
@@ -100,7 +112,10 @@ def validate(plan: PlanPath, as_json: AsJson = False) -> None:
         _print_json({"plan": str(plan), "valid": True, "plan_hash": loaded.hash, "problems": []})
         return
     climb = " -> ".join(f"{step.percent:g}" for step in loaded.steps)
-    out.print(f"[green]{plan} is valid.[/] {loaded.name} on {loaded.service}: {climb} %", highlight=False)
+    out.print(
+        f"[green]{escape(str(plan))} is valid.[/] {loaded.name} on {loaded.service}: {climb} %",
+        highlight=False,
+    )
     out.print(f"plan hash {loaded.hash}", highlight=False)
 
 
@@ -126,7 +141,7 @@ def shadow(
     """Score every window that is complete and not scored yet with both sides (flow `shadow`)."""
     from flows.shadow import shadow as flow
 
-    count = flow(service, now=_when(now), every=every)
+    count = flow(service, now=_when(now), every=_window_length(every))
     out.print(f"{count} window(s) scored")
 
 
@@ -142,7 +157,7 @@ def advance(service: ServiceName, now: Now = None, as_json: AsJson = False) -> N
     elif decision is None:
         out.print("nothing to do: no rollout of this service is open, or another tick had it")
     else:
-        out.print(f"[bold]{decision.move.value}[/]: {decision.reason}", highlight=False)
+        out.print(f"[bold]{decision.move.value}[/]: {escape(decision.reason)}", highlight=False)
 
 
 @app.command()
@@ -168,7 +183,7 @@ def _answer(rollout: str, said: Answer, who: str, comment: str, now: str | None)
 
     recorded = people.answer(rollout, said, who, comment, _when(now))
     out.print(
-        f"recorded: {recorded.approver} {said.value}s step {recorded.step} of {rollout} (question "
+        f"recorded: {escape(recorded.approver)} {said.value}s step {recorded.step} of {rollout} (question "
         f"{recorded.attempt}); the next tick acts on it",
         highlight=False,
     )
@@ -179,8 +194,11 @@ def _answer(rollout: str, said: Answer, who: str, comment: str, now: str | None)
 def rollback(service: ServiceName, who: Who, reason: Reason, now: Now = None) -> None:
     """Take all traffic back to the incumbent, now (flow `rollback`)."""
     from flows.rollback import rollback as flow
+    from tasks import people
 
-    rollout = flow(service, reason=reason, by=who, now=_when(now))
+    when = _when(now)
+    people.holding(service, Verb.ROLLBACK)  # a service mistyped is told before a flow run starts
+    rollout = flow(service, reason=reason, by=who, now=when)
     out.print(f"[red]rolling back {rollout}[/]; `headgate status` shows when the plane reports 0 %")
 
 
@@ -264,11 +282,27 @@ def report(
 
     stories = [story_of(build().engine, rollout) for rollout in rollouts]
     page = render_page(stories, title=", ".join(rollouts), generated_at=datetime.now(UTC), facts={})
-    path.write_text(page, encoding="utf-8")
-    out.print(f"wrote {path}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8")
+    except OSError as err:
+        raise InputError(f"--out: asked to write {path}; found {err.strerror}; name another file") from err
+    out.print(f"wrote {escape(str(path))}", soft_wrap=True)
+
+
+def _refuse_to_empty(folder: Path) -> None:
+    """Refuse a folder that holds something and is no run of the demo: it would all be gone."""
+    if folder.exists() and not (
+        folder.is_dir() and ((folder / "logs").is_dir() or not any(folder.iterdir()))
+    ):
+        raise InputError(
+            f"--out: asked a folder for the run, which is emptied first; found {folder}, which holds "
+            "something else; name a new folder"
+        )
 
 
 @app.command()
+@_told
 def demo(
     run: Annotated[Path, typer.Option("--out", help="Folder of the run; it is emptied first.")] = Path(
         "runs/demo"
@@ -282,13 +316,11 @@ def demo(
     A real Prefect server, real model servers, a real Envoy, and the flows that run in production; only
     the clock is played. Leaves the store, the exchanges, summary.json and report.html in the folder.
     """
+    _refuse_to_empty(run)
     from deployments.demo.run import run_demo
 
     try:
         result = run_demo(run, permute=permute_outcomes, console=out)
-    except HeadgateError as err:
-        typer.echo(f"headgate: {err}", err=True)
-        raise typer.Exit(err.exit_code) from None
     except KeyboardInterrupt:
         typer.echo("stopped; everything that was started has ended", err=True)
         raise typer.Exit(130) from None

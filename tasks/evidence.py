@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from prefect import task
 
 from headgate.adapters import store
+from headgate.adapters.stories import OUTCOMES
 from headgate.compare.quality import quality_rows, unit_rows
 from headgate.compare.stays import closed_batches
 from headgate.compare.traffic import TrafficState, traffic_rows
 from headgate.errors import PlaneUnavailable, StandDown
 from headgate.gates import judge
 from headgate.rollout import confirmed, standing
+from headgate.tables import clean_outcomes, unknown_outcomes
 from headgate.verdicts import Scorecard
 from tasks import wiring
 from tasks.ledger import Case
@@ -94,7 +98,23 @@ def close_blocks(case: Case, now: datetime) -> int:
     sums = unit_rows if plan.unit.block == "none" else quality_rows
     rows = [row for span in spans for row in sums(plan, exchanges, outcomes, span, entries, segments)]
     store.add_evidence(wired.engine, rollout.id, rows, tick=case.last.tick + 1)
+    faults = _faults(case, outcomes, first, last)
+    store.freeze(wired.engine, rollout.id, f"{OUTCOMES}{first:%Y-%m-%dT%H:%MZ}", faults, now)
     return len(spans)
+
+
+def _faults(case: Case, outcomes: pa.Table, first: datetime, last: datetime) -> dict[str, int]:
+    """Count what was wrong with the outcomes, and those of requests that nobody made.
+
+    An outcome that came between ``first`` and ``last`` belongs to a request at most a maturity older;
+    where the request log has none of that id, it is of an unknown request.
+    """
+    plan = case.plan
+    cleaned = clean_outcomes(outcomes, plan)
+    known_at = cleaned.table[plan.outcomes.known_at]
+    came = cleaned.table.filter(pc.less(known_at, pa.scalar(last, known_at.type)))
+    asked = wiring.build().lake.read_requests(plan, first - plan.outcomes.maturity, last)
+    return {**cleaned.counts, "unknown_request": unknown_outcomes(came, asked[plan.requests.id])}
 
 
 @task(name="judge", **OUTSIDE)

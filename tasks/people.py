@@ -22,18 +22,31 @@ def press(service: str, verb: Verb, by: str, reason: str, now: datetime) -> str:
         If the rollout's state does not allow this verb; the message says which states do.
     """
     engine = wiring.build().engine
-    rollout = store.holder(engine, service)
-    if rollout is None:
-        known = ", ".join(store.services(engine)) or "none"
-        raise InputError(
-            f"asked to {verb.value} the rollout of {service!r}; no rollout of it is open; services: {known}"
-        )
+    rollout = holding(service, verb)
     last = store.last_tick(engine, rollout.id)
     refused = legal(verb, last.state) if last else None
     if refused:
         raise IllegalTransition(refused)
     store.press(engine, rollout.id, verb, by, reason, now)
     return rollout.id
+
+
+def holding(service: str, verb: Verb) -> store.Rollout:
+    """Return the rollout that holds the service, which the verb is meant for.
+
+    Raises
+    ------
+    InputError
+        If there is none; the message names the services there are.
+    """
+    engine = wiring.build().engine
+    rollout = store.holder(engine, service)
+    if rollout is None:
+        known = ", ".join(store.services(engine)) or "none"
+        raise InputError(
+            f"asked to {verb.value} the rollout of {service!r}; no rollout of it is open; services: {known}"
+        )
+    return rollout
 
 
 def answer(rollout_id: str, said: Answer, approver: str, comment: str, now: datetime) -> Approval:

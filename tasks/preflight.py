@@ -100,7 +100,8 @@ def _requests(case: Case, history: pa.Table) -> Check:
     return Check(
         "requests",
         passed=True,
-        reason=f"{history.num_rows} requests in {LOOK_BACK.days} days, {rejected} outside the input contract",
+        reason=f"{history.num_rows} requests in {LOOK_BACK.days} days, {rejected} outside the contract, "
+        f"{wiring.build().lake.undated_requests(case.plan)} in all without a time",
     )
 
 

@@ -31,6 +31,12 @@ _UNUSED = (
 )  # fmt: skip
 
 
+def quiet_server() -> dict[str, str]:
+    """Return the variables of a server that does for tests what they need and no more."""
+    off = {f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false" for service in _UNUSED}
+    return {"PREFECT_UI_ENABLED": "false", **off}
+
+
 @pytest.fixture(scope="session")
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Start a real Prefect server once for all tests that run flows; return its API address."""
@@ -39,9 +45,8 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     home: Path = tmp_path_factory.mktemp("prefect")
     with Processes(home / "logs") as processes, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_UI_ENABLED", "false")
-        for service in _UNUSED:
-            patch.setenv(f"PREFECT_SERVER_SERVICES_{service}_ENABLED", "false")
+        for name, value in quiet_server().items():
+            patch.setenv(name, value)
         api_url = start_prefect(processes, home)
         patch.undo()
         yield api_url

@@ -7,6 +7,7 @@ from typing import Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.markup import escape
 from rich.table import Table
 
 from headgate.rollout.state import Move, Tick
@@ -89,6 +90,6 @@ def _line(name: str, tick: Tick) -> Table:
         name,
         f"{tick.state.share_bp / 100:g} %".rjust(5),
         f"[{_COLOURS.get(move, 'white')}]{move.value}[/]",
-        tick.decision.reasons[0] if tick.decision.reasons else "",
+        escape(tick.decision.reasons[0]) if tick.decision.reasons else "",
     )
     return line

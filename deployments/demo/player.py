@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from headgate.rollout.state import Decision, Move, Phase, State, Tick
+from headgate.rollout.state import Asked, Move, Phase, State, Tick
 
 #: What was due is looked at again a minute later at the earliest: a tick must move the clock.
 LEAST_STEP = timedelta(minutes=1)
@@ -37,7 +37,7 @@ class Service(Protocol):
         """Let callers send what falls in ``[start, end)``."""
         ...
 
-    def approve(self, decision: Decision, now: datetime) -> None:
+    def approve(self, asked: Asked, now: datetime) -> None:
         """Let the operators answer what was asked."""
         ...
 
@@ -79,7 +79,8 @@ class Player:
                 self.service.shadow(now)
                 window_end += self.every
             if answers_at is not None and now >= answers_at:
-                self.service.approve(last.decision, now)
+                if last.state.asked is not None:  # a tick in between may have made the question void
+                    self.service.approve(last.state.asked, now)
                 answers_at = None
             last = self._tick(now)
             if last.decision.move is Move.ASK:

@@ -17,7 +17,7 @@ from flows.open import open_rollout
 from flows.shadow import shadow
 from headgate.adapters import store
 from headgate.plan import Plan
-from headgate.rollout.state import Answer, Decision, State, Tick
+from headgate.rollout.state import Answer, Asked, State, Tick
 from tasks import people, wiring
 
 #: They approve whatever is asked, and the record says so.
@@ -74,10 +74,9 @@ class DemoService:
         chosen = _part_of(requests, self.plan.requests.id, live.part)
         self.callers.send(chosen, self.tally, live.per_second)
 
-    def approve(self, decision: Decision, now: datetime) -> None:
+    def approve(self, asked: Asked, now: datetime) -> None:
         """Let as many operators answer as the step asks for."""
-        asked = decision.asked
-        rule = self.plan.steps[asked.step].approval if asked else None
+        rule = self.plan.steps[asked.step].approval
         for operator in OPERATORS[: rule.approvers if rule else 0]:
             people.answer(self.rollout, Answer.APPROVE, operator, COMMENT, now)
 

@@ -11,6 +11,10 @@ from headgate.adapters import store
 from headgate.evidence import BlockSum, EvidenceRow, TrafficSum, UnitSum
 from headgate.plan.model import Metric, Plan
 from headgate.report.story import Incident, StepTraffic, Story
+from headgate.rollout import stays
+
+#: Facts of this name say what was wrong with the outcomes of the blocks closed together.
+OUTCOMES = "outcomes since "
 
 
 def story_of(engine: Engine, rollout_id: str) -> Story:
@@ -23,6 +27,9 @@ def story_of(engine: Engine, rollout_id: str) -> Story:
     quality: Counter[str] = Counter()
     for window in windows:
         quality.update(window.counts)
+    for name, fact in store.facts(engine, rollout_id).items():
+        if name.startswith(OUTCOMES):
+            quality.update({f"outcomes.{reason}": count for reason, count in fact.items() if count})
     return Story(
         plan=plan,
         plan_hash=rollout.plan_hash,
@@ -45,29 +52,27 @@ def story_of(engine: Engine, rollout_id: str) -> Story:
 
 def _traffic(confirmed: list[store.Confirmation], rows: list[EvidenceRow]) -> tuple[StepTraffic, ...]:
     """Return what callers got on every stay at a share above 0."""
-    first: dict[int, store.Confirmation] = {}
-    for confirmation in confirmed:
-        first.setdefault(confirmation.entry, confirmation)
     counts: dict[int, Counter[str]] = {}
     for row in rows:
         if isinstance(row.sums, TrafficSum):
             counts.setdefault(row.entry, Counter()).update(asdict(row.sums))
-    stays = sorted(first.values(), key=lambda c: c.entry)
-    ends = [*(after.at for after in stays[1:]), None]
-    return tuple(
-        StepTraffic(
-            step=stay.step,
-            percent=stay.share_bp / 100,
-            since=stay.at,
-            until=until,
-            candidate_requests=counts.get(stay.entry, Counter())["n1"],
-            incumbent_requests=counts.get(stay.entry, Counter())["n0"],
-            fallbacks=counts.get(stay.entry, Counter())["fallbacks"],
-            failed=counts.get(stay.entry, Counter())["failed"],
-        )
-        for stay, until in zip(stays, ends, strict=True)
-        if stay.share_bp
-    )
+    told = []
+    for stay in stays(c.stay for c in confirmed):
+        count = counts.get(stay.entry, Counter())
+        if stay.share_bp:
+            told.append(
+                StepTraffic(
+                    step=stay.step,
+                    percent=stay.share_bp / 100,
+                    since=stay.since,
+                    until=stay.until,
+                    candidate_requests=count["n1"],
+                    incumbent_requests=count["n0"],
+                    fallbacks=count["fallbacks"],
+                    failed=count["failed"],
+                )
+            )
+    return tuple(told)
 
 
 def _matured(plan: Plan, rows: list[EvidenceRow]) -> int:

@@ -3,6 +3,6 @@
 from headgate.rollout.apply import apply, confirmed, settle
 from headgate.rollout.decide import RULES, decide
 from headgate.rollout.orders import legal
-from headgate.rollout.timeline import entries, standing
+from headgate.rollout.timeline import standing, stays
 
-__all__ = ["RULES", "apply", "confirmed", "decide", "entries", "legal", "settle", "standing"]
+__all__ = ["RULES", "apply", "confirmed", "decide", "legal", "settle", "standing", "stays"]

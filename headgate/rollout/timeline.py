@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
 from headgate.evidence import Entry, Standing
-from headgate.rollout.state import LIVE, Phase, State
+from headgate.rollout.state import State
 
 
-def entries(
-    states: Iterable[State], confirmations: Mapping[int, datetime] | None = None
-) -> tuple[Entry, ...]:
+def stays(confirmed: Iterable[Entry]) -> tuple[Entry, ...]:
     """Return the stays that the plane confirmed, contiguous and in order of time.
 
     A stay lasts from its own confirmation to that of the next, whatever was decided in between: until
@@ -21,20 +19,13 @@ def entries(
 
     Parameters
     ----------
-    states
-        One slice's states in order of their ticks.
-    confirmations
-        When the plane was first seen serving a generation, for confirmations that the states do not
-        hold yet.
+    confirmed
+        One entry per confirmed generation, in order of generations; the first of a stay is its beginning.
     """
-    seen = dict(confirmations or {})
-    stays: dict[int, Entry] = {}
-    for state in states:
-        at = state.confirmed_at or seen.get(state.generation)
-        if state.phase not in LIVE | {Phase.ROLLING_BACK} or at is None or state.entry in stays:
-            continue
-        stays[state.entry] = Entry(state.entry, state.step, state.share_bp, max(at, state.entered_at))
-    ordered = [stays[entry] for entry in sorted(stays)]
+    first: dict[int, Entry] = {}
+    for entry in confirmed:
+        first.setdefault(entry.entry, entry)
+    ordered = [first[number] for number in sorted(first)]
     closed = [replace(stay, until=after.since) for stay, after in pairwise(ordered)]
     return (*closed, *ordered[-1:])
 

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -56,9 +55,19 @@ def crashed_everywhere(base: Base, folder: Path, runs: int, **more):
             assert mended.code == 0, point
             return copy.left()
 
+    points = _distinct(whole.points)
     with ThreadPoolExecutor(2) as pool:
-        left = list(pool.map(crash, enumerate(whole.points)))
-    return whole, expected, dict(zip(whole.points, left, strict=True))
+        left = list(pool.map(crash, enumerate(points)))
+    return whole, expected, dict(zip(points, left, strict=True))
+
+
+def _distinct(points):
+    """Leave out what is the same to a disk: nothing is written between one commit and the next one's beginning."""
+    return [
+        point
+        for point, after in zip(points, [*points[1:], ""], strict=True)
+        if not (": after " in point and ": before " in after)
+    ]
 
 
 def approved(small):
@@ -162,16 +171,3 @@ def test_callers_notice_nothing_while_the_tick_dies_again_and_again(before, tmp_
         assert copy.plane().observe().share_bp == 1000
     assert len(answers) > 200
     assert set(answers) == {200}
-
-
-def test_a_rollout_that_was_killed_goes_on_climbing(before, tmp_path):
-    """What was mended is no dead end: the next tick finds a stay that was confirmed."""
-    base = before("asked", approved)
-    with base.copied(tmp_path / "on") as copy:
-        assert ran(copy.job(kill_at="set the share: rds.json")).code == KILLED
-        later = copy.job()
-        assert ran(later).code == 0
-        engine_left = copy.left()
-        assert [c.share_bp for c in engine_left["confirmed"]] == [0, 1000]
-        assert engine_left["confirmed"][-1].at == base.now
-        assert engine_left["confirmed"][-1].at - base.kept.now == timedelta(0)

@@ -9,9 +9,10 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from headgate.evidence import Entry
 from headgate.plan.calendar import OpenHours
 from headgate.plan.model import Plan
-from headgate.rollout import apply, decide, entries
+from headgate.rollout import apply, decide, stays
 from headgate.rollout.state import (
     LIVE,
     Answer,
@@ -320,12 +321,14 @@ def test_stays_are_contiguous_and_in_order(game):
     of, luck = game
     table = Game(of)
     table.play(luck)
-    stays = entries((turn.after for turn in table.played), table.plane.confirmed)
-    for stay, after in pairwise(stays):
+    put = {turn.after.generation: turn.after for turn in table.played}
+    confirmed = sorted((g, at) for g, at in table.plane.confirmed.items() if g in put)
+    found = stays(Entry(put[g].entry, put[g].step, put[g].share_bp, at) for g, at in confirmed)
+    for stay, after in pairwise(found):
         assert stay.until == after.since
         assert stay.since <= after.since
         assert stay.entry < after.entry
-    assert not stays or stays[-1].until is None
+    assert not found or found[-1].until is None
 
 
 @settings(max_examples=20)

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import pytest
 import yaml
@@ -155,14 +156,16 @@ def test_an_invalid_plan_starts_no_flow(tmp_path):
 # ---------------------------------------------------------------- status
 
 
-def test_before_the_first_rollout_status_says_how_to_open_one(installed):
+@pytest.mark.usefixtures("installed")
+def test_before_the_first_rollout_status_says_how_to_open_one():
     done = run("status")
     assert done.exit_code == 0
     assert "no rollout yet; open one with `headgate start PLAN`" in done.stdout
     assert json.loads(run("status", "--json").stdout) == []
 
 
-def test_status_shows_where_a_rollout_stands_and_why(installed, opened):
+@pytest.mark.usefixtures("opened")
+def test_status_shows_where_a_rollout_stands_and_why():
     shown = " ".join(run("status").stdout.split())
     assert "flights-gbm-1 on flight-delays" in shown
     assert "preflight at 0 %" in shown
@@ -170,7 +173,8 @@ def test_status_shows_where_a_rollout_stands_and_why(installed, opened):
     assert "tick of 2013-04-01T00:00:00Z" in shown
 
 
-def test_status_is_json_for_scripts(installed, opened):
+@pytest.mark.usefixtures("installed")
+def test_status_is_json_for_scripts(opened):
     (row,) = json.loads(run("status", "--json").stdout)
     assert (row["rollout"], row["service"], row["phase"]) == (opened.id, "flight-delays", "preflight")
 
@@ -236,7 +240,8 @@ def test_the_author_may_not_approve(installed, opened):
     assert store.approvals(installed.engine, opened.id) == []
 
 
-def test_an_unknown_rollout_is_refused_with_those_that_are_known(installed, opened):
+@pytest.mark.usefixtures("opened")
+def test_an_unknown_rollout_is_refused_with_those_that_are_known():
     said = refused("approve", "flights-gbm-9", "--as", "chief@example.org", "--now", NOON)
     assert "asked the rollout 'flights-gbm-9'" in said
     assert "the last ones are flights-gbm-1" in said
@@ -245,15 +250,17 @@ def test_an_unknown_rollout_is_refused_with_those_that_are_known(installed, open
 # ---------------------------------------------------------------- buttons
 
 
+@pytest.mark.usefixtures("opened")
 @pytest.mark.parametrize("button", BUTTONS)
-def test_a_button_without_a_rollout_names_the_services_there_are(installed, opened, button):
+def test_a_button_without_a_rollout_names_the_services_there_are(button):
     said = refused(button, "fraud", *WHO_AND_WHY, "--now", NOON)
     assert f"asked to {button} the rollout of 'fraud'; no rollout of it is open" in said
     assert "services: flight-delays" in said
 
 
+@pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("button", BUTTONS)
-def test_a_button_in_an_empty_store_says_that_there_is_no_service(installed, button):
+def test_a_button_in_an_empty_store_says_that_there_is_no_service(button):
     assert "services: none" in refused(button, "fraud", *WHO_AND_WHY, "--now", NOON)
 
 
@@ -294,8 +301,9 @@ def test_a_button_asks_who_and_why(button):
     assert "--as" in said
 
 
+@pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("every", ["7", "a week", "none", "0d"])
-def test_a_window_length_that_is_none_starts_no_flow(installed, every):
+def test_a_window_length_that_is_none_starts_no_flow(every):
     said = refused("shadow", "flight-delays", "--every", every)
     assert "--every" in said
     assert repr(every) in said
@@ -304,7 +312,8 @@ def test_a_window_length_that_is_none_starts_no_flow(installed, every):
 # ---------------------------------------------------------------- report and demo
 
 
-def test_a_report_is_written_where_it_is_asked_for(installed, opened, tmp_path):
+@pytest.mark.usefixtures("installed")
+def test_a_report_is_written_where_it_is_asked_for(opened, tmp_path):
     page = tmp_path / "new" / "page.html"
     done = run("report", opened.id, "--out", page)
     assert done.exit_code == 0
@@ -312,19 +321,22 @@ def test_a_report_is_written_where_it_is_asked_for(installed, opened, tmp_path):
     assert opened.id in page.read_text(encoding="utf-8")
 
 
-def test_a_report_that_cannot_be_written_is_told_without_a_trace(installed, opened, tmp_path):
+@pytest.mark.usefixtures("installed")
+def test_a_report_that_cannot_be_written_is_told_without_a_trace(opened, tmp_path):
     (tmp_path / "taken").mkdir()
     said = refused("report", opened.id, "--out", tmp_path / "taken")
     assert "--out" in said
     assert str(tmp_path / "taken") in said
 
 
-def test_a_report_of_an_unknown_rollout_is_refused(installed, tmp_path):
+@pytest.mark.usefixtures("installed")
+def test_a_report_of_an_unknown_rollout_is_refused(tmp_path):
     assert "nor any other" in refused("report", "flights-gbm-1", "--out", tmp_path / "page.html")
     assert not (tmp_path / "page.html").exists()
 
 
-def test_the_demo_empties_no_folder_that_is_not_a_demo(tmp_path):
+def test_the_demo_empties_no_folder_that_is_not_a_demo(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "deployments.demo.run", None)  # it must not even be looked for
     letter = tmp_path / "letter.txt"
     letter.write_text("dear diary")
     said = refused("demo", "--out", tmp_path)

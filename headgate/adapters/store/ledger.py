@@ -20,6 +20,7 @@ from headgate.adapters.store.tables import (
     RolloutRow,
 )
 from headgate.errors import IllegalTransition, StandDown, StoreError
+from headgate.evidence import Entry
 from headgate.rollout.state import Phase, Tick
 
 
@@ -32,6 +33,11 @@ class Confirmation:
     share_bp: int
     entry: int
     step: int
+
+    @property
+    def stay(self) -> Entry:
+        """The stay that this generation put in force."""
+        return Entry(self.entry, self.step, self.share_bp, self.at)
 
 
 def record(engine: Engine, rollout: Rollout, tick: Tick, acted: tuple[int, ...] = ()) -> Rollout:
