@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 TARGET = 1.2
 ROWS = 10_000
 #: Rounds of bare ticks and of whole flow runs.
-ROUNDS, QUICK_ROUNDS, FLOW_ROUNDS = 60, 8, 15
-WEEKS, QUICK_WEEKS = 8, 1
+ROUNDS, QUICK_ROUNDS, FLOW_ROUNDS = 50, 8, 15
+WEEKS, QUICK_WEEKS = 4, 1
 WEEK = timedelta(days=7)
 #: Played time between ticks, and live requests in it.
 PAUSE, REQUESTS = timedelta(minutes=5), 20

@@ -33,8 +33,8 @@ def due_windows(case: Case, now: datetime, every: timedelta) -> list[tuple[datet
     The first begins with the first whole block after the rollout opened, each next one where the last
     one ended: there are no gaps, and a window is a whole number of blocks.
     """
-    if case.state.phase not in LIVE:
-        return []
+    if case.state.phase not in LIVE or not stays(case.rollout.id):
+        return []  # until the plane confirmed shadow there is no stay to count them for; they are caught up
     block = timedelta(hours=1) if case.plan.unit.block == "none" else case.plan.unit.block
     if every <= timedelta(0) or every % block:
         raise InputError(f"asked windows that are whole blocks of {block}; found {every}; change --every")

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from deployments.flights.training import Trained
     from tests.scenarios.world import Servers, Snapshot
 
 settings.register_profile("dev", max_examples=60, deadline=None)
@@ -123,3 +124,32 @@ def climb(
         small.until(Phase.DONE)
         keep("promoted")
     return kept
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an SQLite store with all tables and nothing in them; a copy costs less than the migrations."""
+    from headgate.adapters import store
+
+    path = tmp_path_factory.mktemp("store") / "empty.db"
+    store.connect(f"sqlite:///{path}").dispose()
+    return path
+
+
+@pytest.fixture(scope="session")
+def flights_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the whole year's request and outcome logs once."""
+    from deployments.flights.requests import build
+    from deployments.stack import ROOT
+
+    folder = tmp_path_factory.mktemp("lake")
+    build(ROOT / "data", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def flights_models(flights_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Train both models on it once."""
+    from deployments.flights.training import train
+
+    return train(flights_lake, tmp_path_factory.mktemp("shelf"))

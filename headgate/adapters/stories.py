@@ -43,11 +43,16 @@ def story_of(engine: Engine, rollout_id: str) -> Story:
         exchanges=quality["scored"],
         windows=len(windows),
         outcomes_matured=_matured(plan, rows),
-        data_quality=dict(quality),
+        data_quality={what: count for what, count in quality.items() if count and not _fine(what)},
         incidents=tuple(Incident(i.at, i.kind, i.text) for i in store.incidents(engine, rollout_id)),
         approvals=tuple(store.approvals(engine, rollout_id)),
         orders=tuple(store.orders(engine, rollout_id)),
     )
+
+
+def _fine(what: str) -> bool:
+    """Return whether a count tells of nothing wrong."""
+    return what in ("read", "scored") or what.endswith("_ok")
 
 
 def _traffic(confirmed: list[store.Confirmation], rows: list[EvidenceRow]) -> tuple[StepTraffic, ...]:

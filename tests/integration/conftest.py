@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, make_url
 
 from headgate.adapters import store
 from tests.integration.postgres_server import Postgres, running
@@ -29,7 +30,10 @@ def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store_engine(store_url: str) -> Iterator[Engine]:
+def store_engine(store_url: str, empty_store: Path) -> Iterator[Engine]:
+    if (file := make_url(store_url)).get_backend_name() == "sqlite":
+        Path(str(file.database)).parent.mkdir(parents=True)
+        shutil.copy(empty_store, str(file.database))
     engine = store.connect(store_url)
     yield engine
     engine.dispose()

@@ -19,15 +19,14 @@ import pytest
 from headgate.rollout.state import Move, Outcome, Phase, Verb
 from tasks.people import press
 from tests.integration.flow_stage import KILLED, Base, base_of, fork_ready, ran
-from tests.scenarios.world import HOUR, SERVICE, Servers, Snapshot
+from tests.scenarios.small import HOUR
+from tests.scenarios.world import SERVICE, Servers, Snapshot
 
 pytestmark = [pytest.mark.prefect, pytest.mark.envoy, pytest.mark.slow]
 
 
 @pytest.fixture
-def before(
-    tmp_path: Path, prefect: str, models: Servers, climb: Mapping[str, Snapshot]
-):
+def before(tmp_path: Path, prefect: str, models: Servers, climb: Mapping[str, Snapshot]):
     """Go on from a stage of the climb to just before the tick in question."""
     fork_ready()
     with ExitStack() as stack:
@@ -41,7 +40,7 @@ def before(
 
 
 def crashed_everywhere(base: Base, folder: Path, runs: int, **more):
-    """Let a flow die at every point; return the points, what an uncrashed run left, and what each crash left."""
+    """Let a flow die at every point; return the uncrashed run, what it left, what each crash left."""
     with base.copied(folder / "uncrashed") as copy:
         whole = ran(copy.job(runs=runs, **more))
         assert whole.code == 0
@@ -62,7 +61,7 @@ def crashed_everywhere(base: Base, folder: Path, runs: int, **more):
 
 
 def _distinct(points):
-    """Leave out what is the same to a disk: nothing is written between one commit and the next one's beginning."""
+    """Leave out what is the same to a disk: nothing is written between two commits."""
     return [
         point
         for point, after in zip(points, [*points[1:], ""], strict=True)

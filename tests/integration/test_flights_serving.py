@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import httpx
 import numpy as np
@@ -13,36 +12,23 @@ import pytest
 import sklearn
 
 from deployments.flights import pilot, serving
-from deployments.flights.requests import NUMBERS, build
+from deployments.flights.requests import NUMBERS
 from deployments.flights.shelf import load
-from deployments.flights.training import columns_of, train
+from deployments.flights.training import columns_of
 from deployments.processes import Processes
 from headgate.errors import InputError
 
-DATA = Path(__file__).parents[2] / "data"
 INFER = "/v2/models/delays/infer"
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory):
-    data = tmp_path_factory.mktemp("data")
-    for name in ("weather", "planes"):
-        (data / f"{name}.parquet").write_bytes((DATA / f"{name}.parquet").read_bytes())
-    quarter = pq.read_table(DATA / "flights.parquet", filters=pc.field("month") <= 3)
-    pq.write_table(quarter, data / "flights.parquet")
-    folder = tmp_path_factory.mktemp("lake")
-    build(data, folder)
-    return folder
+def trained(flights_models):
+    return flights_models
 
 
 @pytest.fixture(scope="module")
-def trained(lake, tmp_path_factory):
-    return train(lake, tmp_path_factory.mktemp("shelf"))
-
-
-@pytest.fixture(scope="module")
-def requests(lake):
-    return pq.read_table(lake / "requests" / "2013-03.parquet").slice(5_000, 256)
+def requests(flights_lake):
+    return pq.read_table(flights_lake / "requests" / "2013-03.parquet").slice(5_000, 256)
 
 
 @pytest.fixture(scope="module")

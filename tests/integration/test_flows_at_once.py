@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from headgate.adapters import store
 from headgate.evidence import BlockSum, RateSum, Source
 from headgate.rollout.state import Move
 from tests.integration.flow_stage import PROCESSES, base_of, child, ended, fork_ready
-from tests.scenarios.world import HOUR, Servers, Snapshot
+from tests.scenarios.small import HOUR
+from tests.scenarios.world import Servers, Snapshot
 
 pytestmark = [pytest.mark.prefect, pytest.mark.envoy]
 
@@ -62,7 +64,7 @@ def test_two_shadow_runs_at_once_count_every_request_once(
         windows = store.windows(engine, base.kept.rollout)
         rows = store.evidence(engine, base.kept.rollout)
         engine.dispose()
-    assert all(a.end == b.start for a, b in zip(windows, windows[1:], strict=False))
+    assert all(a.end == b.start for a, b in itertools.pairwise(windows))
     assert windows[-1].end == base.now
     assert sum(window.counts["read"] for window in windows) == 72
     asked = [row.sums for row in rows if isinstance(row.sums, RateSum) and row.source is Source.SHADOW]

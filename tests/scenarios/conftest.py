@@ -12,7 +12,12 @@ from tests.scenarios.world import Servers, Snapshot, World, world
 
 
 @pytest.fixture
-def small(tmp_path: Path, prefect: str, models: Servers) -> Iterator[World]:
+def _flows_here(prefect: str) -> None:
+    """Run flows of a story on the real server."""
+
+
+@pytest.fixture
+def small(tmp_path: Path, _flows_here: None, models: Servers) -> Iterator[World]:
     """A small world in which nothing has happened yet; flows run on the real server."""
     with world(tmp_path / "world", models) as built:
         yield built
@@ -20,7 +25,7 @@ def small(tmp_path: Path, prefect: str, models: Servers) -> Iterator[World]:
 
 @pytest.fixture
 def story(
-    tmp_path: Path, prefect: str, models: Servers, climb: Mapping[str, Snapshot]
+    tmp_path: Path, _flows_here: None, models: Servers, climb: Mapping[str, Snapshot]
 ) -> Iterator[Callable[[str], World]]:
     """Go on from one stage of the climb: shadow, asked, ramp, watch, promoted."""
     with ExitStack() as stack:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from flows.rollback import rollback
@@ -10,7 +12,8 @@ from headgate.gates import judge
 from headgate.rollout import confirmed, standing
 from headgate.rollout.state import Answer, Move, Outcome, Phase, Waiting
 from headgate.verdicts import Verdict
-from tests.scenarios.world import DAY, HOUR, SERVICE, logs, permuted, told, world, worse
+from tests.scenarios.small import DAY, HOUR, logs, permuted, worse
+from tests.scenarios.world import SERVICE, told, world
 
 pytestmark = [pytest.mark.prefect]
 
@@ -35,7 +38,7 @@ def test_a_better_model_climbs_to_promotion_through_an_approval_that_was_asked_a
     assert len(windows) >= 20
     assert {window.counts["read"] for window in windows} == {24}
     assert all(w.counts["incumbent_ok"] == w.counts["candidate_ok"] == 24 for w in windows)
-    assert all(a.end == b.start for a, b in zip(windows, windows[1:], strict=False))
+    assert all(a.end == b.start for a, b in itertools.pairwise(windows))
     assert ticks[ask].state.phase is Phase.SHADOW
 
     _replays(small, ticks)
@@ -48,7 +51,7 @@ def _replays(small, ticks):
     segments = {k: tuple(v) for k, v in store.facts(small.engine, rollout.id)["segments"].items()}
     seen = {c.generation: c.at for c in store.confirmations(small.engine, rollout.id)}
     judged = 0
-    for before, tick in zip(ticks, ticks[1:], strict=False):
+    for before, tick in itertools.pairwise(ticks):
         at = seen.get(before.state.generation)
         state = confirmed(before.state, at if at and at <= tick.at else None)
         known = segments if state.phase not in (Phase.QUEUED, Phase.PREFLIGHT) else None
@@ -82,8 +85,9 @@ def test_a_model_that_turns_worse_on_the_ramp_falls_back_to_zero_and_never_excee
     assert small.plane.observe().share_bp == 0
 
 
-def test_nothing_is_promoted_on_permuted_outcomes(tmp_path, prefect, models):
-    """M27, with a look at every block: labels that belong to other requests prove no superiority."""
+@pytest.mark.usefixtures("prefect")
+def test_nothing_is_promoted_on_permuted_outcomes(tmp_path, models):
+    """M27, with a look every eight hours: labels that belong to other requests prove no superiority."""
     asked = {"margin": -0.03, "expect": -0.12, "harm": 0.1}
     with world(tmp_path / "world", models, outcomes=permuted(logs()[1])) as small:
         gates = [small.body()["gates"][0] | asked, small.body()["gates"][1]]
@@ -100,7 +104,8 @@ def test_nothing_is_promoted_on_permuted_outcomes(tmp_path, prefect, models):
         assert quality.log_e_advance < quality.log_threshold_advance
 
 
-def test_without_labels_it_holds_and_expires_at_the_deadline(tmp_path, prefect, models):
+@pytest.mark.usefixtures("prefect")
+def test_without_labels_it_holds_and_expires_at_the_deadline(tmp_path, models):
     """M26: silence is no proof, and time that is up is none either."""
     with world(tmp_path / "world", models, outcomes=logs()[1].slice(0, 0)) as small:
         small.open(deadline={"step": "3d", "rollout": "20d"})

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 
 import pytest
@@ -25,8 +26,9 @@ NOON = "2013-04-01T12:00:00Z"
 
 
 @pytest.fixture
-def installed(tmp_path, monkeypatch):
-    """Work in a folder of one's own, with a store in it that is not there yet; return its adapters."""
+def installed(tmp_path, monkeypatch, empty_store):
+    """Work in a folder of one's own, with an empty store in it; return its adapters."""
+    shutil.copy(empty_store, tmp_path / "store.db")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HEADGATE_STORE_URL", f"sqlite:///{tmp_path / 'store.db'}")
     monkeypatch.setenv("HEADGATE_HOME", str(tmp_path))

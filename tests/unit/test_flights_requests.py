@@ -17,10 +17,8 @@ DATA = Path(__file__).parents[2] / "data"
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("lake")
-    build(DATA, folder)
-    return folder
+def lake(flights_lake):
+    return flights_lake
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Both models are trained on the first quarter, shelved without pickle, and come back as they were."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
@@ -10,30 +9,19 @@ import pytest
 import skops.io
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from deployments.flights.requests import build
 from deployments.flights.shelf import Shelved, load, save
 from deployments.flights.training import SINCE, UNTIL, columns_of, labelled, train
 from headgate.errors import InputError
 
-DATA = Path(__file__).parents[2] / "data"
+
+@pytest.fixture(scope="module")
+def lake(flights_lake):
+    return flights_lake
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory):
-    """January to the first days of April."""
-    data = tmp_path_factory.mktemp("data")
-    for name in ("weather", "planes"):
-        (data / f"{name}.parquet").write_bytes((DATA / f"{name}.parquet").read_bytes())
-    early = (pc.field("month") <= 3) | ((pc.field("month") == 4) & (pc.field("day") <= 3))
-    pq.write_table(pq.read_table(DATA / "flights.parquet", filters=early), data / "flights.parquet")
-    folder = tmp_path_factory.mktemp("lake")
-    build(data, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def trained(lake, tmp_path_factory):
-    return train(lake, tmp_path_factory.mktemp("shelf"))
+def trained(flights_models):
+    return flights_models
 
 
 def test_only_outcomes_known_by_the_end_of_march_are_learnt_from(lake):
