@@ -13,26 +13,19 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, nullcontext
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
-from unittest.mock import patch
 
-from sqlalchemy import insert
-
+from benchmarks.lived import PAUSE, bare, call, fill, last_of, lived, opened, wired_to
 from benchmarks.results import Figure, Section, table
-from benchmarks.shadow import APRIL, flights
+from benchmarks.shadow import flights
 from headgate.adapters import store
-from headgate.adapters.codec import dump
-from headgate.adapters.lake import Lake
 from headgate.adapters.planes.in_process import InProcessPlane
-from headgate.adapters.store.engine import writing
-from headgate.adapters.store.tables import LedgerRow
 from headgate.plan import Plan
-from headgate.rollout.state import Move, Tick
 
 if TYPE_CHECKING:
     from tasks.wiring import Wiring
@@ -42,9 +35,8 @@ ROWS = 10_000
 #: Rounds of bare ticks and of whole flow runs.
 ROUNDS, QUICK_ROUNDS, FLOW_ROUNDS = 50, 8, 15
 WEEKS, QUICK_WEEKS = 4, 1
-WEEK = timedelta(days=7)
-#: Played time between ticks, and live requests in it.
-PAUSE, REQUESTS = timedelta(minutes=5), 20
+#: Live requests between ticks.
+REQUESTS = 20
 
 
 @dataclass(frozen=True)
@@ -59,9 +51,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """Seconds of every round, of both sides."""
+    """Seconds of every round, of both sides; ``whole`` flow runs or bare ones."""
 
     name: str
+    whole: bool
     evidence: int
     few: list[float]
     many: list[float]
@@ -83,7 +76,7 @@ def run(*, quick: bool) -> Section:
         Figure(
             f"tick with {ROWS:,} ledger rows / with a handful, {one.name}",
             one.ratio,
-            at_most=TARGET if api_url is None or "flow run" not in one.name else None,
+            at_most=None if one.whole else TARGET,
             digits=2,
         )
         for one in timed
@@ -100,8 +93,7 @@ def run(*, quick: bool) -> Section:
         f"in-process plane and {REQUESTS} live requests between ticks; the median of the rounds' ratios. "
         "Bare: the flow `advance` with every task called as the plain function it wraps, and the servers' "
         "versions given; so neither Prefect nor HTTP hides what a ledger costs. Little evidence is the "
-        "hardest case: nothing else "
-        f"to do.{skipped}",
+        f"hardest case: nothing else to do.{skipped}",
         figures=tuple(figures),
         detail=_detail(timed),
     )
@@ -137,93 +129,54 @@ def _all(home: Path, plan: Plan, api_url: str | None, *, quick: bool) -> Iterato
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
     weeks, rounds = (QUICK_WEEKS, QUICK_ROUNDS) if quick else (WEEKS, ROUNDS)
     plane = InProcessPlane()
-    wired = _wired(home, home / "grown.db", plane)
+    wired = wired_to(home, home / "grown.db", plane)
     with bare(plan), wiring.use(wired):
-        now = _open(plan)
-    yield from _measured("bare, little evidence", home, wired, plan, plane, now, rounds)
+        now = opened(plan)
+    yield _measured("bare, little evidence", home, wired, plan, plane, now, rounds)
     with bare(plan), wiring.use(wired):
-        now = _live(plan, plane, now, weeks)
+        now = lived(plan, plane, now, weeks)
     name = f"bare, {weeks} week(s) of evidence"
-    yield from _measured(name, home, wired, plan, plane, now, rounds)
+    yield _measured(name, home, wired, plan, plane, now, rounds)
     if api_url:
-        yield from _measured("whole flow run with Prefect", home, wired, plan, plane, now, FLOW_ROUNDS)
+        yield _measured("whole flow run with Prefect", home, wired, plan, plane, now, FLOW_ROUNDS, whole=True)
     wired.engine.dispose()
 
 
-@contextmanager
-def bare(plan: Plan) -> Iterator[None]:
-    """Let flows run as plain functions: no Prefect around the tasks, no HTTP for the versions."""
-    from prefect import Task
-
-    import flows.advance
-    import flows.shadow
-    from tasks import looking
-
-    async def known(_plan: Plan) -> tuple[str, str]:
-        return plan.incumbent.version, plan.candidate.version
-
-    with ExitStack() as stack:
-        stack.enter_context(patch.object(looking, "_versions", known))
-        for module in (flows.advance, flows.shadow):
-            for name, task in list(vars(module).items()):
-                if isinstance(task, Task):
-                    stack.enter_context(patch.object(module, name, task.fn))
-        yield
-
-
-def _open(plan: Plan) -> datetime:
-    """Open the rollout and tick until shadow is confirmed; return the time."""
-    from tasks.ledger import open_in_store
-
-    now = APRIL
-    open_in_store.fn(plan, now, "benchmarks")
-    for _ in range(2):
-        now += PAUSE
-        _tick_bare(plan.service, now)
-    return now
-
-
-def _live(plan: Plan, plane: InProcessPlane, now: datetime, weeks: int) -> datetime:
-    """Let weeks go by: live requests, shadow scoring and a tick a week; return the time."""
-    from flows.shadow import shadow
-
-    for _ in range(weeks):
-        _callers(plane, now, now + WEEK, timedelta(minutes=30))
-        now += WEEK
-        shadow.fn(plan.service, now, "7d")
-        _tick_bare(plan.service, now)
-    return now
-
-
 def _measured(
-    name: str, home: Path, wired: Wiring, plan: Plan, plane: InProcessPlane, now: datetime, rounds: int
-) -> Iterator[Timed]:
+    name: str,
+    home: Path,
+    wired: Wiring,
+    plan: Plan,
+    plane: InProcessPlane,
+    now: datetime,
+    rounds: int,
+    *,
+    whole: bool = False,
+) -> Timed:
     """Copy the store twice, fill one ledger, and take the same ticks on both in turns."""
-    last = _last(wired)
+    last = last_of(wired)
     sides = []
     for word, extra in (("handful", 0), ("many", ROWS)):
         path = home / f"{name}-{word}.db"
         wired.engine.dispose()  # the last connection writes SQLite's log into its file
         shutil.copyfile(home / "grown.db", path)
         own = deepcopy(plane)
-        copy = _wired(home, path, own)
+        copy = wired_to(home, path, own)
         fill(copy, last, extra)
         sides.append(Side(word, copy, own, last.tick + 1 + extra))
-    tick = _tick_flow if "flow run" in name else _tick_bare
-    with ExitStack() as stack:
-        if tick is _tick_bare:
-            stack.enter_context(bare(plan))
+    tick = _tick_whole if whole else _tick_bare
+    with nullcontext() if whole else bare(plan):
         # After the last of the filled rows, which are a second apart.
         few, many = take_turns(sides, plan.service, now + timedelta(seconds=ROWS) + PAUSE, rounds, tick)
     evidence = len(store.evidence(wired.engine, last.state.rollout))
     for side in sides:
-        added = _last(side.wired).tick + 1 - side.rows
+        added = last_of(side.wired).tick + 1 - side.rows
         side.wired.engine.dispose()
         if added != rounds + 1:
             raise RuntimeError(
                 f"{name}, {side.name}: {rounds + 1} ticks left {added} rows; the comparison is void"
             )
-    yield Timed(name, evidence, few, many)
+    return Timed(name, whole, evidence, few, many)
 
 
 def take_turns(
@@ -235,7 +188,7 @@ def take_turns(
     seconds: dict[str, list[float]] = {side.name: [] for side in sides}
     for turn in range(rounds + 1):
         for side in sides if turn % 2 else reversed(sides):
-            _callers(side.plane, now - PAUSE, now, PAUSE / REQUESTS)
+            call(side.plane, now - PAUSE, now, PAUSE / REQUESTS)
             with wiring.use(side.wired):
                 began = time.perf_counter()
                 tick(service, now)
@@ -245,61 +198,13 @@ def take_turns(
     return few, many
 
 
-def fill(wired: Wiring, last: Tick, rows: int) -> None:
-    """Append rows like the last one, a second apart, each the work of another flow run."""
-    if last.decision.move is not Move.HOLD:
-        raise RuntimeError(f"asked a ledger that ends with a hold; found {last.decision.move}")
-    filled = (
-        replace(last, tick=last.tick + i, at=last.at + timedelta(seconds=i), flow_run_id=f"filled-{i}")
-        for i in range(1, rows + 1)
-    )
-    new = [
-        {
-            "rollout_id": last.state.rollout,
-            "slice": last.state.slice,
-            "tick": tick.tick,
-            "at": tick.at,
-            "flow_run_id": tick.flow_run_id,
-            "phase": tick.state.phase.value,
-            "share_bp": tick.state.share_bp,
-            "move": tick.decision.move.value,
-            "body": dump(tick),
-        }
-        for tick in filled
-    ]
-    if new:
-        with writing(wired.engine) as session:  # past the store's `record`, which takes one at a time
-            session.connection().execute(insert(LedgerRow), new)
-
-
-def _wired(home: Path, path: Path, plane: InProcessPlane) -> Wiring:
-    from tasks.wiring import Wiring
-
-    engine = store.connect(f"sqlite:///{path}")
-    return Wiring(engine, Lake(home / "exchanges", base=home), lambda _service: plane)
-
-
-def _last(wired: Wiring) -> Tick:
-    (rollout,) = store.rollouts(wired.engine)
-    last = store.last_tick(wired.engine, rollout.id)
-    if last is None:
-        raise RuntimeError(f"{rollout.id} has no ledger row")
-    return last
-
-
 def _tick_bare(service: str, now: datetime) -> None:
     from flows.advance import advance
 
     advance.fn(service, now)
 
 
-def _tick_flow(service: str, now: datetime) -> None:
+def _tick_whole(service: str, now: datetime) -> None:
     from flows.advance import advance
 
     advance(service, now)
-
-
-def _callers(plane: InProcessPlane, start: datetime, end: datetime, every: timedelta) -> None:
-    while start < end:
-        plane.serve(f"live-{start.timestamp():.6f}", f"N{int(start.timestamp()) % 997}", start)
-        start += every

@@ -55,7 +55,7 @@ SMALL: dict[str, Any] = {
     "watch": "1d",
     "deadline": {"step": "6d", "rollout": "20d"},
     "serving": {
-        "timeout": "250ms", "batch": BATCH, "concurrency": 1,
+        "timeout": "3s", "batch": BATCH, "concurrency": 1,
         "retry": {"attempts": 3, "base": "1ms"},
         "circuit": {"min_calls": 4, "half_open_after": "1ms", "window": "1s"},
     },

@@ -38,19 +38,26 @@ def nonsense(server):
     server.answer = out_of_range
 
 
-def hang(server):
-    server.delay = 0.6
-
-
 @pytest.mark.parametrize(
     ("breaks", "counted"),
-    [(error_500, "error"), (garbage, "invalid"), (nonsense, "invalid"), (hang, "timeout")],
+    [(error_500, "error"), (garbage, "invalid"), (nonsense, "invalid")],
 )
 def test_a_candidate_that_breaks_in_shadow_is_counted_and_rolled_back_by_its_errors(story, breaks, counted):
     small = story("shadow")
     breaks(small.candidate)
+    _is_counted_and_rolled_back(small, counted, good_windows=1)
+
+
+def test_a_candidate_that_hangs_in_shadow_is_counted_and_rolled_back_by_its_errors(small):
+    small.open(serving=small.body()["serving"] | {"timeout": "100ms"})
+    small.tick()
+    small.candidate.delay = 0.5
+    _is_counted_and_rolled_back(small, "timeout", good_windows=0)
+
+
+def _is_counted_and_rolled_back(small, counted, good_windows):
     last = small.until(Phase.DONE, hours=8)
-    broken = [window.counts for window in store.windows(small.engine, small.rollout)[1:]]
+    broken = [window.counts for window in store.windows(small.engine, small.rollout)[good_windows:]]
     assert all((c[f"candidate_{counted}"], c["incumbent_ok"]) == (24, 24) for c in broken)
     assert sum(_rates(small, Source.SHADOW)) == 24 * len(broken)
     assert (last.state.phase, last.state.outcome) == (Phase.DONE, Outcome.ROLLED_BACK)

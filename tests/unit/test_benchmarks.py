@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import func, select
 
 from benchmarks import demo, traffic, verdicts
+from benchmarks.lived import fill, wired_to
 from benchmarks.machine import machine, versions
 from benchmarks.results import Figure, Section, render, table
 from benchmarks.running import measure
-from benchmarks.tick import _wired, fill
 from headgate.adapters import store
 from headgate.adapters.planes.in_process import InProcessPlane
 from headgate.adapters.store.engine import reading
@@ -145,7 +145,7 @@ def test_a_detached_envoy_is_found_by_its_run_folder(tmp_path):
 
 
 def test_a_filled_ledger_is_one_that_the_next_tick_can_follow(tmp_path):
-    wired = _wired(tmp_path, tmp_path / "store.db", InProcessPlane())
+    wired = wired_to(tmp_path, tmp_path / "store.db", InProcessPlane())
     try:
         rollout = store.open_rollout(wired.engine, plan(), APRIL, "test")
         first = store.last_tick(wired.engine, rollout.id)

@@ -95,7 +95,8 @@ def test_a_tick_is_taken_when_what_it_waits_for_is_due():
 
 
 def test_a_due_beyond_the_window_waits_for_the_window_first():
-    service, _, _ = played(lambda _: (replace(HOLD, due=APRIL + 10 * DAY), STATE), days=14)
+    due = APRIL + 10 * DAY
+    service, _, _ = played(lambda now: (replace(HOLD, due=due) if now < due else HOLD, STATE), days=14)
     assert service.times("tick")[:3] == [APRIL, APRIL + 7 * DAY, APRIL + 10 * DAY]
 
 
