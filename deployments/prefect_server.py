@@ -29,6 +29,19 @@ def prefect_env(home: Path, api_url: str | None = None) -> dict[str, str]:
     return env
 
 
+_UNUSED = (
+    "SCHEDULER", "LATE_RUNS", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "FOREMAN", "EVENT_PERSISTER",
+    "EVENT_LOGGER", "TASK_RUN_RECORDER", "TRIGGERS", "REPOSSESSOR",
+)  # fmt: skip
+
+#: Variables of a server without the services that flows called one after the other do not need. Those that
+#: write keep its SQLite busy: every few runs it then answers 503, and the client waits two seconds.
+FEW_SERVICES = {
+    "PREFECT_UI_ENABLED": "false",
+    **{f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false" for service in _UNUSED},
+}
+
+
 @contextmanager
 def flows_here(home: Path, api_url: str) -> Iterator[None]:
     """Let flows called in this process run against a server; to be entered before Prefect is imported.
@@ -48,15 +61,17 @@ def flows_here(home: Path, api_url: str) -> Iterator[None]:
         yield
 
 
-def start_prefect(processes: Processes, home: Path, seconds: float = 120) -> str:
-    """Start a server and return its API address once it answers."""
+def start_prefect(
+    processes: Processes, home: Path, seconds: float = 120, *, few_services: bool = False
+) -> str:
+    """Start a server and return its API address once it answers; see `FEW_SERVICES`."""
     port = free_port()
     api_url = f"http://127.0.0.1:{port}/api"
     home.mkdir(parents=True, exist_ok=True)
     child = processes.start(
         "prefect",
         [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
-        {**os.environ, **prefect_env(home, api_url)},
+        {**os.environ, **prefect_env(home, api_url), **(FEW_SERVICES if few_services else {})},
     )
     processes.wait(child, lambda: answers(f"{api_url}/health"), seconds)
     return api_url

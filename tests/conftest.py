@@ -24,19 +24,6 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 # Read by Prefect while it is imported: three lines for every task would bury what a failing test says.
 os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
 
-#: Services of a Prefect server that no test needs. Those that write keep its SQLite busy: every few runs it
-#: then answers 503 and the client waits two seconds before it asks again.
-_UNUSED = (
-    "SCHEDULER", "LATE_RUNS", "PAUSE_EXPIRATIONS", "CANCELLATION_CLEANUP", "FOREMAN", "EVENT_PERSISTER",
-    "EVENT_LOGGER", "TASK_RUN_RECORDER", "TRIGGERS", "REPOSSESSOR",
-)  # fmt: skip
-
-
-def quiet_server() -> dict[str, str]:
-    """Return the variables of a server that does for tests what they need and no more."""
-    off = {f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false" for service in _UNUSED}
-    return {"PREFECT_UI_ENABLED": "false", **off}
-
 
 @pytest.fixture(scope="session")
 def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -45,12 +32,8 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     from deployments.processes import Processes
 
     home: Path = tmp_path_factory.mktemp("prefect")
-    with Processes(home / "logs") as processes, pytest.MonkeyPatch.context() as patch:
-        for name, value in quiet_server().items():
-            patch.setenv(name, value)
-        api_url = start_prefect(processes, home)
-        patch.undo()
-        yield api_url
+    with Processes(home / "logs") as processes:
+        yield start_prefect(processes, home, few_services=True)
 
 
 @contextmanager

@@ -102,7 +102,7 @@ def run_demo(run: Path, *, permute: bool, console: Console) -> dict[str, Any]:
 def _begin(run: Path, processes: Processes, board: Board, *, permute: bool) -> tuple[Prepared, str]:
     board.note("starting a Prefect server; building the request log; training both models")
     with ThreadPoolExecutor(1) as pool:
-        server = pool.submit(start_prefect, processes, run / "prefect")
+        server = pool.submit(start_prefect, processes, run / "prefect", few_services=True)
         prepared = prepare(run)
         if permute:
             permute_outcomes(prepared.lake / "outcomes")

@@ -14,7 +14,7 @@ import httpx
 import psutil
 import pytest
 
-from deployments.prefect_server import prefect_env
+from deployments.prefect_server import FEW_SERVICES, prefect_env
 from deployments.processes import Processes, answers, free_port
 from flows.advance import advance
 from headgate.adapters import store
@@ -26,7 +26,7 @@ from headgate.ports import Side
 from headgate.rollout.state import Move, Phase, Waiting
 from headgate.routing import goes_to_candidate
 from tasks.traffic import set_share
-from tests.conftest import flows_here, quiet_server
+from tests.conftest import flows_here
 from tests.integration.flow_stage import base_of, child, ended, fork_ready
 from tests.scenarios.small import HOUR
 from tests.scenarios.world import SERVICE, Servers, Snapshot, world
@@ -82,7 +82,7 @@ def test_the_prefect_server_restarted_in_mid_window_loses_nothing_and_counts_not
 def _start(processes, home, port):
     argv = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     child = processes.start(
-        f"prefect-{len(processes.children)}", argv, os.environ | quiet_server() | prefect_env(home)
+        f"prefect-{len(processes.children)}", argv, os.environ | FEW_SERVICES | prefect_env(home)
     )
     processes.wait(child, lambda: answers(f"http://127.0.0.1:{port}/api/health"), 120)
     return child

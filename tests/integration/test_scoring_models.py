@@ -239,7 +239,8 @@ def test_no_more_calls_are_under_way_than_the_plan_allows(server):
     async def many(model):
         return await asyncio.gather(*(model.infer(ROWS) for _ in range(20)))
 
-    ask(server, many, serving={"concurrency": 3})
+    # Patient: a call given up is still under way at a busy server while its retry starts.
+    ask(server, many, serving={"concurrency": 3, "timeout": "30s"})
     assert server.most_under_way == 3
 
 

@@ -72,12 +72,12 @@ def brief(story):
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def page() -> str:
     return render(climb(), fall(), machine="2 cores")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def read(page) -> Reader:
     return Reader(page)
 
@@ -97,7 +97,7 @@ def meddled():
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def meddled_page() -> str:
     return render(meddled())
 
@@ -190,7 +190,7 @@ def any_page(request) -> str:
     return request.getfixturevalue("page" if request.param != "without a tick" else "unopened_page")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def unopened_page() -> str:
     return render(unopened())
 
