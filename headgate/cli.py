@@ -253,11 +253,9 @@ def _standing(row: dict[str, Any]) -> Table:
     colour = {"promoted": "green", "rolled_back": "red"}.get(shown, "cyan")
     waits = f"waits for {', '.join(row['waiting_for'])}" if row["waiting_for"] else ""
     paused = "[yellow]paused[/] " if row["paused"] else ""
-    head = Table.grid(padding=(0, 2, 0, 0))
-    head.add_row(
-        f"[bold]{row['rollout']}[/] on {row['service']}",
-        f"[{colour}]{shown}[/] at {row['percent']:g} %",
-        f"{paused}{waits}",
+    head = (
+        f"[bold]{row['rollout']}[/] on {row['service']}: [{colour}]{shown}[/] at {row['percent']:g} %  "
+        f"{paused}{waits}"
     )
     lines = Table.grid(padding=(0, 0, 0, 2))
     lines.add_row(head)
