@@ -192,13 +192,19 @@ def _answer(rollout: str, said: Answer, who: str, comment: str, now: str | None)
 @app.command()
 @_told
 def rollback(service: ServiceName, who: Who, reason: Reason, now: Now = None) -> None:
-    """Take all traffic back to the incumbent, now (flow `rollback`)."""
-    from flows.rollback import rollback as flow
+    """Take all traffic back to the incumbent, now (flow `advance`).
+
+    The order is recorded before Prefect is asked for anything: should its server be down, the next tick
+    acts on it.
+    """
     from tasks import people
 
     when = _when(now)
-    people.holding(service, Verb.ROLLBACK)  # a service mistyped is told before a flow run starts
-    rollout = flow(service, reason=reason, by=who, now=when)
+    rollout = people.press(service, Verb.ROLLBACK, who, reason, when)
+    out.print(f"recorded: rollback {rollout}")
+    from flows.advance import advance as tick  # after the order is safe: Prefect may not even import
+
+    tick(service, now=when)
     out.print(f"[red]rolling back {rollout}[/]; `headgate status` shows when the plane reports 0 %")
 
 

@@ -157,11 +157,6 @@ class Story:
         return (self.ticks[0].at, self.ticks[-1].at) if self.ticks else (self.opened_at, self.opened_at)
 
     @property
-    def ended_at(self) -> datetime | None:
-        """Time of the tick that closed the rollout; None while it runs."""
-        return next((t.at for t in self.ticks if t.state.phase is Phase.DONE), None)
-
-    @property
     def deciding(self) -> Tick | None:
         """The tick whose verdicts settled the outcome; while it runs, the last one with verdicts."""
         judged = [tick for tick in self.ticks if tick.verdicts]

@@ -80,7 +80,7 @@ def test_the_help_of_every_command_teaches(command):
 
 @pytest.mark.parametrize(
     ("command", "flow"),
-    [("start", "open"), ("shadow", "shadow"), ("advance", "advance"), ("rollback", "rollback")],
+    [("start", "open"), ("shadow", "shadow"), ("advance", "advance"), ("rollback", "advance")],
 )
 def test_the_help_names_the_flow_that_a_command_runs(command, flow):
     assert re.search(rf"\(flow `?{flow}`?\)", " ".join(run(command, "--help").stdout.split()))
@@ -344,3 +344,16 @@ def test_the_demo_empties_no_folder_that_is_not_a_demo(tmp_path, monkeypatch):
     said = refused("demo", "--out", tmp_path)
     assert "is emptied first" in said
     assert letter.read_text() == "dear diary"
+
+
+def test_a_rollback_is_on_record_even_where_prefect_cannot_run(installed, opened, monkeypatch):
+    import flows.advance
+
+    def down(*_args, **_kwargs):
+        raise ConnectionError("no Prefect server answers")
+
+    store.record(installed.engine, opened, tick(opened))
+    monkeypatch.setattr(flows.advance, "advance", down)
+    with pytest.raises(ConnectionError):
+        run("rollback", plan().service, *WHO_AND_WHY)
+    assert [order.verb for order in store.open_orders(installed.engine, opened.id)] == [Verb.ROLLBACK]
