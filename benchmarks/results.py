@@ -23,6 +23,8 @@ class Figure:
         The target; neither: told, without a target.
     digits
         Decimals shown. The target is held against the number as measured.
+    binding
+        A promise rather than an aim: missing it fails the run.
     """
 
     what: str
@@ -31,6 +33,7 @@ class Figure:
     at_least: float | None = None
     at_most: float | None = None
     digits: int = 0
+    binding: bool = False
 
     @property
     def met(self) -> bool | None:

@@ -91,7 +91,7 @@ async def bare(client: httpx.AsyncClient, plan: Plan, bodies: list[bytes]) -> No
 async def shadow(client: httpx.AsyncClient, plan: Plan, table: pa.Table, lake: Lake, window: str) -> None:
     """Score the window as the flow does, from the request log's rows to a file on disk."""
     models = [
-        HttpModel(ref, plan.serving, plan.output, client, contract=plan.input)
+        HttpModel(ref, plan.serving, plan.answers, client, contract=plan.input)
         for ref in (plan.incumbent, plan.candidate)
     ]
     stays = (Entry(0, 0, 0, APRIL),)

@@ -1,4 +1,4 @@
-"""One tick of a rollout: look, judge, decide, write down, move."""
+"""One tick of a rollout: look, judge, decide, write down, move; every slice in its own right."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from datetime import UTC, datetime
 from prefect import flow
 from prefect.runtime import flow_run
 
-from headgate.rollout import apply, decide, settle
+from headgate.rollout.slices import weightiest
 from headgate.rollout.state import Decision, Phase
-from tasks.evidence import close_blocks, count_traffic, judge_now
+from tasks.closing import close_blocks
+from tasks.deciding import decide_together
+from tasks.evidence import count_traffic, judge_now
 from tasks.ledger import take_case, write_down
-from tasks.looking import look
+from tasks.looking import look_around, world_of
 from tasks.traffic import finish_the_last_write, look_at_plane, set_share
 
 
 @flow(name="advance", flow_run_name="advance {service}")
 def advance(service: str, now: datetime | None = None) -> Decision | None:
-    """Take at most one step. Safe to run at any time, any number of times.
+    """Take at most one step with every slice. Safe to run at any time, any number of times.
 
-    Returns the decision, or None when there is nothing to do: no rollout of this service is open, or
-    another tick owns the step.
+    Returns the decision (of several slices the weightiest), or None when there is nothing to do: no
+    rollout of this service is open, or another tick owns the step.
     """
     now = now or datetime.now(UTC)
     case = take_case(service, now)
@@ -29,20 +31,22 @@ def advance(service: str, now: datetime | None = None) -> Decision | None:
     if case is None:
         return None
 
-    plane = look_at_plane(case, now)
+    slices = case.each_open()
+    planes = [look_at_plane(one, now) for one in slices]
     count_traffic(case)
     close_blocks(case, now)
-    scorecard, mark = judge_now(case, plane, now)
-    world = look(case, plane, scorecard, now)
-
-    state = settle(case.state, world)
-    decision = decide(state, case.plan, world, case.rollout.plan_hash)
-    after = apply(state, decision, case.plan, world)
+    judged = [judge_now(one, plane, now) for one, plane in zip(slices, planes, strict=True)]
+    around = look_around(case, now)
+    worlds = [
+        world_of(one, plane, scorecard, around, now)
+        for one, plane, (scorecard, _) in zip(slices, planes, judged, strict=True)
+    ]
+    steps = decide_together(slices, worlds, [mark for _, mark in judged])
 
     # The ledger says what the share should be; the plane follows it. In this order a crash in between
     # is mended by the next tick, and no share moves unrecorded.
-    in_force = write_down(case, world, decision, after, str(flow_run.id), mark)
+    in_force = write_down(steps, str(flow_run.id))
     if in_force is None:
         return None
-    set_share(case, in_force, now)
-    return decision
+    set_share(in_force, in_force.state, now)
+    return weightiest([step.decision for step in steps])

@@ -50,6 +50,16 @@ class BlockSum:
         Requests where one side did not answer: no pair, counted by the error and coverage gates.
     spread
         Sum over entities of (entity mean - ``observed``) squared; gives the design effect.
+    cap
+        Largest loss counted, in the metric's unit; None where the loss is bounded by itself.
+    capped
+        Losses of either side above the cap.
+    largest
+        Requests with both answers of the entity that has most of them.
+    worst_with_excluded, best_with_excluded
+        What ``worst`` and ``best`` were if the excluded requests counted as missing; None where none is.
+
+    Under an audit every value is weighted by A / q: zero for a request that was not drawn.
     """
 
     worst: float
@@ -61,6 +71,11 @@ class BlockSum:
     excluded: int = 0
     unpaired: int = 0
     spread: float = 0.0
+    cap: float | None = None
+    capped: int = 0
+    largest: int = 0
+    worst_with_excluded: float | None = None
+    best_with_excluded: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +84,9 @@ class UnitSum:
 
     ``worst`` and ``best`` hold (grid index, count) sorted by index. ``worst`` is rounded up and
     ``best`` down, so the counts stay valid for both e-processes and merge exactly. For a 0/1 loss
-    the grid holds -4096, 0 and 4096 and nothing is rounded.
+    the grid holds -4096, 0 and 4096 and nothing is rounded. The grid is of 2**-12 x ``scale``, the largest
+    difference there can be: the range of the loss or its cap, over q under an audit; it is the same in
+    every hour of a gate.
     """
 
     worst: tuple[tuple[int, int], ...]
@@ -77,6 +94,43 @@ class UnitSum:
     missing: int = 0
     excluded: int = 0
     unpaired: int = 0
+    scale: float = 1.0
+    capped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UnpairedSum:
+    """Entities of one closed block (or hour, under ``block: none``) of a live split, by side.
+
+    Every entity counts once per rollout: in the block of its first exposure to the split, by its mean
+    over that block. Each grid holds (index, count) sorted by index, the index in units of 2**-12 x
+    ``scale``. ``worst`` is rounded (and missing labels taken) against the candidate: its own losses up,
+    the incumbent's down; ``best`` the other way.
+    ``unanswered`` counts requests whose side gave no usable answer (or amount): they are left out. A sum
+    without any entity says that requests came and nobody new was among them.
+    """
+
+    candidate_worst: tuple[tuple[int, int], ...] = ()
+    candidate_best: tuple[tuple[int, int], ...] = ()
+    incumbent_worst: tuple[tuple[int, int], ...] = ()
+    incumbent_best: tuple[tuple[int, int], ...] = ()
+    missing: int = 0
+    excluded: int = 0
+    scale: float = 1.0
+    capped: int = 0
+    unanswered: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSum:
+    """The candidate's probabilities of one closed block, held against what happened, by bin.
+
+    ``bins`` holds (bin, requests, mean of label - probability), sorted by bin; bin i of 10 is
+    [i / 10, (i + 1) / 10), the last one closed. Missing labels are left out and counted.
+    """
+
+    bins: tuple[tuple[int, int, float], ...]
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +208,25 @@ class TrafficSum:
 
 #: Names under which evidence of no gate is kept; a plan's gates may not be called so.
 SPLIT, TRAFFIC = "split", "traffic"
+#: Names of the watch detector's verdicts begin with it; a plan's gates may not.
+WATCH = "watch-"
 
-Sums = BlockSum | UnitSum | RateSum | LatencyPairSum | LatencySplitSum | SplitSum | TrafficSum
+Sums = (
+    BlockSum
+    | UnitSum
+    | UnpairedSum
+    | CalibrationSum
+    | RateSum
+    | LatencyPairSum
+    | LatencySplitSum
+    | SplitSum
+    | TrafficSum
+)
 _KINDS: dict[str, type[Sums]] = {
     "block": BlockSum,
     "unit": UnitSum,
+    "unpaired": UnpairedSum,
+    "calibration": CalibrationSum,
     "rate": RateSum,
     "latency_pair": LatencyPairSum,
     "latency_split": LatencySplitSum,
@@ -191,6 +259,8 @@ class EvidenceRow:
         Distinguishes parts of the same batch (a window start, a log offset). Unique with the rest.
     sums
         What was seen.
+    slice
+        Whose evidence it is; ``all`` where the plan has no slices.
     """
 
     gate: str
@@ -201,6 +271,7 @@ class EvidenceRow:
     source: Source
     part: str
     sums: Sums
+    slice: str = "all"
 
 
 def to_json(sums: Sums) -> dict[str, Any]:
@@ -221,9 +292,9 @@ def from_json(data: dict[str, Any]) -> Sums:
     if kind is None:
         raise EvidenceError(f"unknown kind of sums in the store: {data.get('kind')!r}")
     try:
-        if kind is UnitSum:
-            for side in ("worst", "best"):
-                fields[side] = tuple((int(i), int(c)) for i, c in fields[side])
+        for name, value in fields.items():
+            if isinstance(value, list):
+                fields[name] = tuple(tuple(cell) for cell in value)
         return kind(**fields)
     except (KeyError, TypeError) as err:
         raise EvidenceError(f"sums of kind {data['kind']!r} cannot be read: {err}") from err

@@ -38,6 +38,18 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class SliceShare:
+    """What one slice of the requests gets; ``name`` is what the slice header says.
+
+    ``share_bp`` and ``mirror`` are as in `Route`.
+    """
+
+    name: str
+    share_bp: int
+    mirror: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """The whole state a plane is asked to keep for one service.
 
@@ -61,6 +73,9 @@ class Route:
         Name of the model in the Open Inference Protocol path.
     timeout_ms
         Patience with one try of the candidate before the incumbent answers instead.
+    slices
+        Shares of the slices, where the plan has any. Then ``share_bp`` is 0 and ``mirror`` is off: a
+        request without the slice header, or in none of these, is the incumbent's.
     """
 
     service: str
@@ -74,6 +89,12 @@ class Route:
     candidate: Endpoint | None
     model: str = "model"
     timeout_ms: int = 300
+    slices: tuple[SliceShare, ...] = ()
+
+    @property
+    def parts(self) -> tuple[SliceShare, ...]:
+        """The shares that are in force, whether or not there are slices."""
+        return self.slices or (SliceShare("all", self.share_bp, self.mirror),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +109,7 @@ class Observed:
     mirror: bool
     token: int | None
     generation: int | None
+    slices: tuple[SliceShare, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +124,7 @@ class Capabilities:
     fallback: bool = True
     verify: bool = True
     persists: bool = True
+    slices: bool = True
     hash: str = "xxh64(salt:entity) % 10000"
 
 
@@ -121,6 +144,9 @@ class Served:
         HTTP status the caller got; 0 when the caller went away.
     latency_ms
         Of the whole request at the plane.
+    slice
+        The slice that it was routed by; ``all`` where the route has none, None where the request is in
+        none of them.
     """
 
     request_id: str
@@ -132,16 +158,18 @@ class Served:
     latency_ms: float
     rollout: str
     generation: int
+    slice: str | None = "all"
 
 
 @dataclass(frozen=True, slots=True)
 class Mirrored:
-    """One mirrored copy as the shadow listener logged it."""
+    """One mirrored copy as the shadow listener logged it; ``slice`` is what its slice header says."""
 
     request_id: str
     at: datetime
     status: int
     latency_ms: float
+    slice: str | None = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +247,16 @@ class Answers:
         Model version in the answer; None when nobody answered.
     details
         Reason per failed request position.
+    costs
+        n costs, in the server's own unit, where it told them; None where one is unknown, empty where the
+        answer had none.
     """
 
     predictions: Sequence[float | None]
     statuses: Sequence[Status]
     version: str | None
     details: Mapping[int, str] = field(default_factory=dict)
+    costs: Sequence[float | None] = ()
 
 
 @dataclass(frozen=True, slots=True)

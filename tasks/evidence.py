@@ -1,32 +1,33 @@
-"""Turns what happened into evidence, once, and asks the judge."""
+"""Counts what the plane logged, once, and asks the judge about every slice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from prefect import task
 
 from headgate.adapters import store
-from headgate.adapters.stories import OUTCOMES
-from headgate.compare.quality import quality_rows, unit_rows
-from headgate.compare.stays import closed_batches
 from headgate.compare.traffic import TrafficState, traffic_rows
 from headgate.errors import PlaneUnavailable, StandDown
+from headgate.evidence import Entry, EvidenceRow
 from headgate.gates import judge
+from headgate.plan.model import ALL
+from headgate.ports import PlaneLog, Side
 from headgate.rollout import confirmed, standing
-from headgate.tables import clean_outcomes, unknown_outcomes
 from headgate.verdicts import Scorecard
 from tasks import wiring
 from tasks.ledger import Case
 from tasks.retrying import OUTSIDE
-from tasks.stays import by_generation, stays
+from tasks.stays import by_generation
 from tasks.traffic import BEFORE_TRAFFIC, PlaneSeen
 
-#: Name under which preflight freezes the segments above the floor.
+#: Name under which preflight freezes the segments above the floor; a slice's have its name behind it.
 SEGMENTS = "segments"
+
+_Counted = tuple[list[EvidenceRow], TrafficState, Mapping[int, Mapping[str, Side]]]
 
 
 @task(name="count the traffic", **OUTSIDE)
@@ -47,117 +48,102 @@ def count_traffic(case: Case) -> int:
         return 0  # its lines keep; a tick that cannot read them must still be able to decide
     if dict(log.position) == dict(cursor.position):
         return 0
-    generations = by_generation(rollout.id)
-    rows, after, new = traffic_rows(
-        case.plan,
-        log.served,
-        log.mirrored,
-        generations,
-        _carried(cursor, case, {stay.entry for stay in generations.values()}),
-        not_before=case.last.at,
-        part=f"log-{cursor.version}",
-        rollout=rollout.id,
-    )
+    counted = {one.slice: _of_slice(one, log, cursor) for one in case.each_open()}
     try:
         store.ingest(
             wired.engine,
             rollout.id,
-            rows,
-            tick=case.last.tick + 1,
+            [row for rows, _, _ in counted.values() for row in rows],
+            tick=case.next_tick,
             expected=cursor,
             position=log.position,
-            carry={"rollout": rollout.id, "traffic": after.to_json()},
-            entities={entry: list(entities) for entry, entities in new.items()},
+            carry=_carry(rollout.id, {name: state for name, (_, state, _) in counted.items()}),
+            entities={
+                name: {entry: list(entities) for entry, entities in new.items()}
+                for name, (_, _, new) in counted.items()
+            },
         )
     except StandDown:
         return 0  # another tick read these lines and counted them
+    _tell_of_callers_without_slices(case, log)
     return len(log.served)
 
 
-@task(name="close what is mature", **OUTSIDE)
-def close_blocks(case: Case, now: datetime) -> int:
-    """Judge-ready sums of every batch that is fully scored and old enough; return how many closed.
+def _tell_of_callers_without_slices(case: Case, log: PlaneLog) -> None:
+    """Note an incident where callers send requests, and none of them says its slice.
 
-    A batch is closed once, with the labels known at its end plus the maturity; later outcomes change
-    nothing. A batch whose window has not been scored yet waits, and so do those after it.
+    They are all the incumbent's then: the plan's slices get no traffic, and nothing live is ever proved.
     """
-    if case.state.phase in BEFORE_TRAFFIC:
-        return 0
-    wired = wiring.build()
-    plan, rollout = case.plan, case.rollout
-    entries = stays(rollout.id)
-    spans = list(_closing(case, now))
-    if not spans or not entries:
-        return 0
-    first, last = spans[0][0], spans[-1][1]
-    exchanges = wired.lake.read_exchanges(rollout.id, first, last)
-    if exchanges is None:
-        return 0
-    outcomes = wired.lake.read_outcomes(plan, known_before=last + plan.outcomes.maturity, known_after=first)
-    segments = segments_of(case)
-    sums = unit_rows if plan.unit.block == "none" else quality_rows
-    rows = [row for span in spans for row in sums(plan, exchanges, outcomes, span, entries, segments)]
-    store.add_evidence(wired.engine, rollout.id, rows, tick=case.last.tick + 1)
-    faults = _faults(case, outcomes, first, last)
-    store.freeze(wired.engine, rollout.id, f"{OUTCOMES}{first:%Y-%m-%dT%H:%MZ}", faults, now)
-    return len(spans)
+    ours = [line for line in log.served if line.rollout == case.rollout.id]
+    if case.plan.slices and ours and not any(line.slice in case.plan.slice_names for line in ours):
+        text = (
+            f"{len(ours)} live requests, none of them in a slice of the plan: callers or the guard must send "
+            f"the header x-headgate-slice with one of {', '.join(case.plan.slice_names)}"
+        )
+        incident = store.Incident(ours[-1].at, "no slice header", text)
+        store.add_incident(wiring.build().engine, case.rollout.id, incident)
 
 
-def _faults(case: Case, outcomes: pa.Table, first: datetime, last: datetime) -> dict[str, int]:
-    """Count what was wrong with the outcomes, and those of requests that nobody made.
-
-    An outcome that came between ``first`` and ``last`` belongs to a request at most a maturity older;
-    where the request log has none of that id, it is of an unknown request.
-    """
-    plan = case.plan
-    cleaned = clean_outcomes(outcomes, plan)
-    known_at = cleaned.table[plan.outcomes.known_at]
-    came = cleaned.table.filter(pc.less(known_at, pa.scalar(last, known_at.type)))
-    asked = wiring.build().lake.read_requests(plan, first - plan.outcomes.maturity, last)
-    return {**cleaned.counts, "unknown_request": unknown_outcomes(came, asked[plan.requests.id])}
+def _of_slice(case: Case, log: PlaneLog, cursor: store.Cursor) -> _Counted:
+    """Return what new lines say about one slice; lines of requests in no slice say nothing."""
+    name = case.slice
+    generations = by_generation(case.rollout.id, name)
+    served = log.served if name == ALL else [line for line in log.served if line.slice == name]
+    mirrored = log.mirrored if name == ALL else [copy for copy in log.mirrored if copy.slice == name]
+    rows, after, new = traffic_rows(
+        case.plan,
+        served,
+        mirrored,
+        generations,
+        _carried(cursor, case, generations),
+        not_before=case.last.at,
+        part=f"log-{cursor.version}",
+        rollout=case.rollout.id,
+    )
+    return [replace(row, slice=name) for row in rows], after, new
 
 
 @task(name="judge", **OUTSIDE)
 def judge_now(case: Case, plane: PlaneSeen, now: datetime) -> tuple[Scorecard, int]:
-    """Judge every gate on all evidence so far; return the scorecard and how far the evidence went."""
+    """Judge every gate on all evidence of a slice so far; return the scorecard and how far it went."""
     engine = wiring.build().engine
     state = confirmed(case.state, plane.confirmed_at)
     mark = store.evidence_mark(engine, case.rollout.id)
-    rows = store.evidence(engine, case.rollout.id, up_to=mark)
+    rows = store.evidence(engine, case.rollout.id, up_to=mark, slice_=case.slice)
     where = standing(state, now, case.rollout.attempt, dict(segments_of(case)) or None)
-    return judge(case.plan, rows, where), mark
+    return judge(case.own_plan, rows, where), mark
 
 
 def segments_of(case: Case) -> Mapping[str, tuple[str, ...]]:
-    """Return per column the values above the floor, as preflight froze them."""
-    frozen = store.facts(wiring.build().engine, case.rollout.id).get(SEGMENTS, {})
+    """Return per column the values above the floor in a slice, as preflight froze them."""
+    frozen = store.facts(wiring.build().engine, case.rollout.id).get(fact_of(SEGMENTS, case.slice), {})
     return {column: tuple(values) for column, values in frozen.items()}
 
 
-def _carried(cursor: store.Cursor, case: Case, entries: set[int]) -> TrafficState:
-    """Return what the last read left; a rollout starts without what another one left."""
-    if cursor.carry.get("rollout") != case.rollout.id:
+def fact_of(name: str, slice_: str) -> str:
+    """Return the name of a slice's own fact.
+
+    Examples
+    --------
+    >>> fact_of("segments", "all"), fact_of("segments", "jfk")
+    ('segments', 'segments of jfk')
+    """
+    return name if slice_ == ALL else f"{name} of {slice_}"
+
+
+def _carry(rollout: str, states: Mapping[str, TrafficState]) -> dict[str, Any]:
+    """Return what the next read needs to know; without slices as it always was."""
+    if ALL in states:
+        return {"rollout": rollout, "traffic": states[ALL].to_json()}
+    return {"rollout": rollout, "slices": {name: state.to_json() for name, state in states.items()}}
+
+
+def _carried(cursor: store.Cursor, case: Case, generations: Mapping[int, Entry]) -> TrafficState:
+    """Return what the last read left of a slice; a rollout starts without what another one left."""
+    carry = cursor.carry if cursor.carry.get("rollout") == case.rollout.id else {}
+    left = carry.get("traffic") if case.slice == ALL else carry.get("slices", {}).get(case.slice)
+    if left is None:
         return TrafficState()
-    engine = wiring.build().engine
-    seen = {entry: store.seen(engine, case.rollout.id, entry) for entry in entries}
-    return TrafficState.from_json(cursor.carry["traffic"], seen)
-
-
-def _closing(case: Case, now: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """Yield the batches that may close now: mature, not closed before, and scored without a gap."""
-    engine = wiring.build().engine
-    windows = store.windows(engine, case.rollout.id)
-    if not windows:
-        return
-    scored = windows[0].end
-    for window in windows[1:]:
-        if window.start != scored:
-            break
-        scored = window.end
-    done = store.last_batch(engine, case.rollout.id)
-    for start, end in closed_batches(case.plan, windows[0].start, now):
-        if start < windows[0].start or (done is not None and start <= done):
-            continue
-        if end > scored:
-            return
-        yield start, end
+    engine, entries = wiring.build().engine, {stay.entry for stay in generations.values()}
+    seen = {entry: store.seen(engine, case.rollout.id, entry, case.slice) for entry in entries}
+    return TrafficState.from_json(left, seen)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from datetime import datetime
 
 import httpx
@@ -12,8 +13,8 @@ from headgate.adapters import store
 from headgate.adapters.models import HttpModel
 from headgate.errors import ModelError
 from headgate.plan import Plan
-from headgate.plan.model import ModelRef
-from headgate.rollout.state import Phase, World
+from headgate.plan.model import ALL, ModelRef
+from headgate.rollout.state import Check, Order, Phase, World
 from headgate.verdicts import Scorecard
 from tasks import wiring
 from tasks.ledger import Case
@@ -22,12 +23,29 @@ from tasks.retrying import OUTSIDE
 from tasks.traffic import PlaneSeen
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is the same for every slice: the servers' versions, the orders, at first the preflight."""
+
+    versions: tuple[str | None, str | None]
+    orders: tuple[Order, ...]
+    checks: tuple[Check, ...]
+
+
 @task(name="look around", **OUTSIDE)
-def look(case: Case, plane: PlaneSeen, scorecard: Scorecard, now: datetime) -> World:
-    """Return the world as this tick sees it."""
-    engine = wiring.build().engine
-    rollout = case.rollout
+def look_around(case: Case, now: datetime) -> Around:
+    """Return what this tick sees besides the plane and the evidence."""
     versions = asyncio.run(_versions(case.plan))
+    return Around(
+        versions=versions,
+        orders=tuple(store.open_orders(wiring.build().engine, case.rollout.id)),
+        checks=preflight(case, versions, now) if case.state.phase is Phase.PREFLIGHT else (),
+    )
+
+
+def world_of(case: Case, plane: PlaneSeen, scorecard: Scorecard, around: Around, now: datetime) -> World:
+    """Return the world as this tick sees it for one slice."""
+    rollout = case.rollout
     return World(
         now=now,
         plane=plane.view,
@@ -36,10 +54,10 @@ def look(case: Case, plane: PlaneSeen, scorecard: Scorecard, now: datetime) -> W
         observed_share_bp=plane.share_bp,
         observed_generation=plane.generation,
         confirmed_at=plane.confirmed_at,
-        approvals=tuple(store.approvals(engine, rollout.id)),
-        orders=tuple(store.open_orders(engine, rollout.id)),
-        versions=versions,
-        checks=preflight(case, versions, now) if case.state.phase is Phase.PREFLIGHT else (),
+        approvals=tuple(store.approvals(wiring.build().engine, rollout.id, case.slice)),
+        orders=tuple(order for order in around.orders if order.slice in (ALL, case.slice)),
+        versions=around.versions,
+        checks=around.checks,
     )
 
 
@@ -54,6 +72,6 @@ async def _versions(plan: Plan) -> tuple[str | None, str | None]:
 async def _version(plan: Plan, ref: ModelRef, client: httpx.AsyncClient) -> str | None:
     """Return what a server says it is; None when it does not say: unknown is not unchanged."""
     try:
-        return (await HttpModel(ref, plan.serving, plan.output, client).metadata()).version
+        return (await HttpModel(ref, plan.serving, plan.answers, client).metadata()).version
     except ModelError:
         return None

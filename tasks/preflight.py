@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -11,10 +12,13 @@ import pyarrow.compute as pc
 from headgate.adapters import store
 from headgate.contract import check
 from headgate.errors import HeadgateError, PlaneUnavailable
-from headgate.plan.model import Applies
+from headgate.evidence import EvidenceRow
+from headgate.plan.model import ALL, Applies, Segments
+from headgate.rollout.ranking import prospects_of, rank_words
 from headgate.rollout.state import Check
+from headgate.tables.slices import slice_of
 from tasks import wiring
-from tasks.evidence import SEGMENTS
+from tasks.evidence import SEGMENTS, fact_of
 from tasks.ledger import Case
 from tasks.traffic import route_of
 
@@ -36,6 +40,8 @@ def preflight(case: Case, versions: tuple[str | None, str | None], now: datetime
         return (*checks, history)
     checks.append(_made("requests", lambda: _requests(case, history)))
     checks.append(_made("outcomes", lambda: _outcomes(case)))
+    if case.plan.slices:
+        checks.append(_made("slices", lambda: _slices(case, history)))
     if case.plan.segments:
         checks.append(_made("segments", lambda: _segments(case, history, now)))
     return tuple(checks)
@@ -67,7 +73,10 @@ def _plane(case: Case) -> Check:
     needs_mirror = any(gate.applies is Applies.SHADOW for gate in case.plan.gates)
     if needs_mirror and not can.mirror:
         return Check("plane", passed=False, reason=f"a gate needs a mirror; {can.kind} has none")
-    fine = [step.percent for step in case.plan.steps if step.share_bp % can.step_bp]
+    if case.plan.slices and not can.slices:
+        return Check("plane", passed=False, reason=f"the plan has slices; {can.kind} knows none")
+    ramps = [case.plan.steps, *(part.steps for part in case.plan.slices)]
+    fine = [step.percent for steps in ramps for step in steps if step.share_bp % can.step_bp]
     if fine:
         return Check("plane", passed=False, reason=f"{can.kind} cannot set {fine} %")
     try:
@@ -111,9 +120,52 @@ def _outcomes(case: Case) -> Check:
     return Check("outcomes", passed=True, reason=f"{found.num_rows} outcomes in {LOOK_BACK.days} days")
 
 
+def _slices(case: Case, history: pa.Table) -> Check:
+    """Say how many requests each slice has, and which one the earlier evidence would let go first."""
+    counts = Counter(slice_of(case.plan, history).to_pylist())
+    empty = [name for name in case.plan.slice_names if not counts[name]]
+    if empty:
+        return Check(
+            "slices",
+            passed=False,
+            reason=f"no request of the {LOOK_BACK.days} days before is in {', '.join(empty)}; "
+            "a slice without requests never proves anything: correct its `where`, or remove it",
+        )
+    shares = {name: counts[name] / history.num_rows for name in case.plan.slice_names}
+    order = rank_words(prospects_of(case.plan, _earlier_evidence(case), shares))
+    return Check("slices", passed=True, reason=f"slices by value and risk: {'; '.join(order.values())}")
+
+
+def _earlier_evidence(case: Case) -> list[EvidenceRow]:
+    """Return the evidence of the service's last rollout before this one that had the very same slices."""
+    engine = wiring.build().engine
+    asked = [(part.name, part.where) for part in case.plan.slices]
+    for rollout in reversed(store.rollouts(engine, case.rollout.service)):
+        if rollout.id == case.rollout.id:
+            continue
+        slices = store.plan_of(engine, rollout.plan_hash).slices
+        if [(part.name, part.where) for part in slices] == asked:
+            return store.evidence(engine, rollout.id)
+    return []
+
+
 def _segments(case: Case, history: pa.Table, now: datetime) -> Check:
+    """Freeze the segments above the floor, within every slice by its own requests."""
     asked = case.plan.segments
     assert asked is not None  # noqa: S101 - the caller looked
+    engine, told = wiring.build().engine, []
+    whose = slice_of(case.plan, history)
+    for name in case.plan.slice_names:
+        frozen = _above_the_floor(asked, history.filter(pc.equal(whose, name)))
+        kept = store.freeze(engine, case.rollout.id, fact_of(SEGMENTS, name), frozen, now)
+        listed = "; ".join(
+            f"{column}: {', '.join(values) or 'none above the floor'}" for column, values in kept.items()
+        )
+        told.append(listed if name == ALL else f"{name}: {listed}")
+    return Check("segments", passed=True, reason=f"segments frozen: {'; '.join(told)}")
+
+
+def _above_the_floor(asked: Segments, history: pa.Table) -> dict[str, list[str]]:
     frozen: dict[str, list[str]] = {}
     for column in asked.by:
         counts = pc.value_counts(history[column].cast(pa.string())).to_pylist()
@@ -121,8 +173,4 @@ def _segments(case: Case, history: pa.Table, now: datetime) -> Check:
         frozen[column] = sorted(
             c["values"] for c in counts if c["values"] is not None and c["counts"] >= least
         )
-    kept = store.freeze(wiring.build().engine, case.rollout.id, SEGMENTS, frozen, now)
-    listed = "; ".join(
-        f"{column}: {', '.join(values) or 'none above the floor'}" for column, values in kept.items()
-    )
-    return Check("segments", passed=True, reason=f"segments frozen: {listed}")
+    return frozen

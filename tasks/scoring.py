@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -13,12 +14,16 @@ from prefect import task
 from headgate.adapters import store
 from headgate.adapters.models import HttpModel
 from headgate.adapters.scoring import Scored, score, shares_of
-from headgate.compare.rates import shadow_rate_rows
+from headgate.compare.money import money_rows
+from headgate.compare.rates import window_rows
 from headgate.errors import InputError, ModelUnavailable, StoreError
-from headgate.evidence import Entry
+from headgate.evidence import Entry, EvidenceRow
+from headgate.plan.model import ALL
 from headgate.ports import Side
 from headgate.rollout.state import LIVE
+from headgate.tables.slices import of_slice
 from tasks import wiring
+from tasks.closing import caps_of
 from tasks.ledger import Case
 from tasks.retrying import ONCE, OUTSIDE
 from tasks.stays import stays
@@ -33,7 +38,8 @@ def due_windows(case: Case, now: datetime, every: timedelta) -> list[tuple[datet
     The first begins with the first whole block after the rollout opened, each next one where the last
     one ended: there are no gaps, and a window is a whole number of blocks.
     """
-    if case.state.phase not in LIVE or not stays(case.rollout.id):
+    live = any(state.phase in LIVE for state in case.states)
+    if not live or not any(stays(case.rollout.id, one.slice) for one in case.each_open()):
         return []  # until the plane confirmed shadow there is no stay to count them for; they are caught up
     block = timedelta(hours=1) if case.plan.unit.block == "none" else case.plan.unit.block
     if every <= timedelta(0) or every % block:
@@ -58,22 +64,38 @@ def score_window(case: Case, start: datetime, end: datetime, now: datetime) -> d
     wired = wiring.build()
     rollout, plan = case.rollout, case.plan
     name = f"{start:%Y-%m-%dT%H%M}Z_{end:%Y-%m-%dT%H%M}Z"
-    entries = stays(rollout.id)
+    entries = {one.slice: stays(rollout.id, one.slice) for one in case.each_open()}
+    entries = {name: begun for name, begun in entries.items() if begun}
     kept = wired.lake.find_exchanges(rollout.id, name)
     if kept is None:
         requests = wired.lake.read_requests(plan, start, end)
         scored = asyncio.run(_score(case, requests, name, entries))
         _refuse_without_incumbent(scored, name)
         kept = wired.lake.keep_exchanges(rollout.id, name, scored.table, scored.counts)
-    rows = shadow_rate_rows(plan, kept.table, entries, part=name)
+    rows = [
+        row
+        for one in case.each_open()
+        if one.slice in entries
+        for row in _told(one, kept.table, entries[one.slice], name, start)
+    ]
     window = store.Window(start, end, str(kept.path), kept.digest, kept.counts, scored_at=now)
     try:
-        store.add_window(wired.engine, rollout.id, window, rows, tick=case.last.tick + 1)
+        store.add_window(wired.engine, rollout.id, window, rows, tick=case.next_tick)
     except StoreError:
         if _overlaps(store.windows(wired.engine, rollout.id), window):
             return {}
         raise
     return dict(kept.counts)
+
+
+def _told(
+    case: Case, exchanges: pa.Table, entries: Sequence[Entry], part: str, start: datetime
+) -> list[EvidenceRow]:
+    """Return what a window's exchanges tell of one slice without a label: rates, costs and values."""
+    mine = of_slice(exchanges, case.slice)
+    rows = window_rows(case.plan, mine, entries, part)
+    rows += money_rows(case.plan, mine, entries, part, caps_of(case, start))
+    return [replace(row, slice=case.slice) for row in rows]
 
 
 def _overlaps(known: Sequence[store.Window], window: store.Window) -> bool:
@@ -99,14 +121,22 @@ def _refuse_without_incumbent(scored: Scored, name: str) -> None:
         )
 
 
-async def _score(case: Case, requests: pa.Table, name: str, entries: Sequence[Entry]) -> Scored:
+async def _score(case: Case, requests: pa.Table, name: str, entries: Mapping[str, Sequence[Entry]]) -> Scored:
+    """Score a window with both sides; the share of every request is that of its slice."""
     plan, frozen = case.plan, case.state.versions
     versions = dict(zip((Side.INCUMBENT, Side.CANDIDATE), frozen, strict=True)) if frozen else None
     async with httpx.AsyncClient() as client:
         incumbent, candidate = (
-            HttpModel(ref, plan.serving, plan.output, client, contract=plan.input)
+            HttpModel(ref, plan.serving, plan.answers, client, contract=plan.input)
             for ref in (plan.incumbent, plan.candidate)
         )
+        shares = {slice_: shares_of(begun) for slice_, begun in entries.items()}
         return await score(
-            requests, plan, incumbent, candidate, window=name, share_of=shares_of(entries), versions=versions
+            requests,
+            plan,
+            incumbent,
+            candidate,
+            window=name,
+            share_of=shares if plan.slices else shares[ALL],
+            versions=versions,
         )

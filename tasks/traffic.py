@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -11,8 +12,8 @@ from prefect import task
 from headgate.adapters import store
 from headgate.errors import PlaneUnavailable
 from headgate.plan import Plan
-from headgate.plan.model import ModelRef
-from headgate.ports import Endpoint, Observed, Route
+from headgate.plan.model import ALL, ModelRef
+from headgate.ports import Endpoint, Observed, Route, SliceShare
 from headgate.rollout.state import Phase, PlaneView, State
 from tasks import wiring
 from tasks.ledger import Case, case_of
@@ -24,7 +25,7 @@ BEFORE_TRAFFIC = frozenset({Phase.QUEUED, Phase.PREFLIGHT})
 
 @dataclass(frozen=True, slots=True)
 class PlaneSeen:
-    """The plane's own report held against the record, and when it first confirmed the record."""
+    """The plane's own report on a slice held against the record, and when it first confirmed the record."""
 
     view: PlaneView
     share_bp: int | None = None
@@ -49,23 +50,26 @@ def look_at_plane(case: Case, now: datetime) -> PlaneSeen:
         return PlaneSeen(PlaneView.UNREACHABLE)
     view = compare(observed, case, state)
     ours = observed.rollout == case.rollout.id
-    generation = observed.generation if ours else None
-    confirmed_at = _confirm(case, state, now) if ours and view is PlaneView.AGREES else None
-    return PlaneSeen(view, observed.share_bp, generation, confirmed_at)
+    confirmed_at = _confirm(case, state, observed, now) if ours and view is PlaneView.AGREES else None
+    return PlaneSeen(view, _share(observed, state), _generation(observed, case), confirmed_at)
 
 
 @task(name="set the share", **OUTSIDE)
 def set_share(case: Case, after: State, now: datetime) -> None:
-    """Bring what the ledger says in force, and note the plane's own confirmation.
+    """Bring what the ledger says of all slices in force, and note the plane's own confirmation.
 
-    Asking twice is asking once. Retries the network, never a refusal.
+    ``after`` is where the slice of the case stands. Asking twice is asking once. Retries the network,
+    never a refusal.
     """
-    if after.phase in BEFORE_TRAFFIC or (after.phase is Phase.DONE and after.generation == 0):
+    states = (after, *case.states[1:])
+    if all(_never_asked(state) for state in states):
         return
     plane = wiring.build().plane_of(case.rollout.service)
     plane.apply(route_of(case, after))
-    if compare(plane.observe(), case, after) is PlaneView.AGREES:
-        _confirm(case, after, now)
+    observed = plane.observe()
+    for state in states:
+        if not _never_asked(state) and compare(observed, case, state, states) is PlaneView.AGREES:
+            _confirm(case, state, observed, now)
 
 
 @task(name="finish the last write", **OUTSIDE)
@@ -80,16 +84,26 @@ def finish_the_last_write(service: str, now: datetime) -> None:
     if not ended:
         return
     last = case_of(max(ended, key=lambda rollout: rollout.token or 0))
-    confirmed = {confirmation.generation for confirmation in store.confirmations(engine, last.rollout.id)}
-    if confirmed and last.state.generation not in confirmed:
+    confirmed = {
+        confirmation.generation
+        for state in last.states
+        for confirmation in store.confirmations(engine, last.rollout.id, state.slice)
+    }
+    if confirmed and max(state.generation for state in last.states) not in confirmed:
         set_share.fn(last, last.state, now)
 
 
-def compare(observed: Observed, case: Case, state: State) -> PlaneView:
-    """Hold the plane's report against the record (law 12).
+def compare(observed: Observed, case: Case, state: State, states: Sequence[State] | None = None) -> PlaneView:
+    """Hold the plane's report on a slice against the record (law 12).
 
     An older generation, or another rollout with a lower token, is a write of ours that did not get
-    there. The same generation with another share, or one we never wrote, is a disagreement.
+    there. The same generation with another share, or one we never wrote, is a disagreement. A generation
+    is of the whole route: one that another slice began leaves this slice's share as it was.
+
+    Parameters
+    ----------
+    states
+        Of all slices, where they are newer than those of the case.
     """
     if state.phase in BEFORE_TRAFFIC:
         return PlaneView.AGREES
@@ -99,38 +113,73 @@ def compare(observed: Observed, case: Case, state: State) -> PlaneView:
     generation = observed.generation or 0
     if generation < state.generation:
         return PlaneView.BEHIND
-    same = generation == state.generation and observed.share_bp == state.share_bp
-    return PlaneView.AGREES if same else PlaneView.DISAGREES
+    newest = max(other.generation for other in states or (state, *case.states[1:]))
+    same = generation <= newest and _share(observed, state) == state.share_bp
+    # Where there are slices, nobody may be served by the candidate outside of them.
+    outside = observed.share_bp if case.plan.slices else 0
+    return PlaneView.AGREES if same and not outside else PlaneView.DISAGREES
 
 
 def route_of(case: Case, state: State) -> Route:
-    """Return the route that a state asks for."""
+    """Return the route that a slice's state asks for, with those of the other slices beside it."""
     plan, rollout = case.plan, case.rollout
+    states = (state, *case.states[1:])
+    shares = {one.slice: SliceShare(one.slice, one.share_bp, one.mirror) for one in states}
     return Route(
         service=rollout.service,
         rollout=rollout.id,
         salt=rollout.salt,
-        share_bp=state.share_bp,
-        mirror=state.mirror,
+        share_bp=0 if plan.slices else state.share_bp,
+        mirror=not plan.slices and state.mirror,
         token=rollout.token or 0,
-        generation=state.generation,
+        generation=max(one.generation for one in states),
         incumbent=_endpoint(plan.incumbent),
         candidate=_endpoint(plan.candidate),
         model=plan.incumbent.model,
         timeout_ms=_patience_ms(plan),
+        slices=tuple(shares[part.name] for part in plan.slices),
     )
 
 
-def _confirm(case: Case, state: State, now: datetime) -> datetime:
-    """Note the first time the plane was seen at this generation; later looks find that first note."""
+def _never_asked(state: State) -> bool:
+    """Return whether the plane was never asked for anything on this slice's behalf."""
+    return state.phase in BEFORE_TRAFFIC or (state.phase is Phase.DONE and state.generation == 0)
+
+
+def _share(observed: Observed, state: State) -> int | None:
+    """Return the share the plane reports for a slice; None where it knows no such slice."""
+    if state.slice == ALL:
+        return observed.share_bp
+    return next((part.share_bp for part in observed.slices if part.name == state.slice), None)
+
+
+def _generation(observed: Observed, case: Case) -> int | None:
+    """Return the generation the plane reports as the slice of the case knows it.
+
+    One that another slice began after this one's last is this one's last to it.
+    """
+    if observed.rollout != case.rollout.id or observed.generation is None:
+        return None
+    newest = max(state.generation for state in case.states)
+    if observed.generation > newest:
+        return observed.generation
+    return min(observed.generation, case.state.generation)
+
+
+def _confirm(case: Case, state: State, observed: Observed, now: datetime) -> datetime:
+    """Note the first time the plane was seen at its generation; later looks find that first note.
+
+    Every slice has a note of every generation of the route, so that the log's lines can be read by it.
+    """
     confirmed = store.confirm(
         wiring.build().engine,
         case.rollout.id,
-        generation=state.generation,
+        generation=observed.generation or 0,
         at=now,
         share_bp=state.share_bp,
         entry=state.entry,
         step=state.step,
+        slice_=state.slice,
     )
     return confirmed.at
 

@@ -1,94 +1,46 @@
-"""Run both parts and print a markdown fragment."""
+"""Measure, print a markdown fragment, and end with 1 if a promise was broken."""
 
 from __future__ import annotations
 
 import argparse
 import json
-import time
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
+from benchmarks.gates.alone import LIMIT
+from benchmarks.gates.everything import PARTS, Runs, measure
+from benchmarks.gates.fragment import fragment
 
-from benchmarks.gates.alone import ALPHA, TARGET, Speed, alone, as_judged, speed
-from benchmarks.gates.draws import BATCHES
-from benchmarks.gates.nulls import Wrong, nulls_alone, nulls_whole, without_promise
-from benchmarks.gates.operation import outages
-from headgate.gates.questions import log_threshold
-
-#: Requests per look: what a batch overshoots is no fault of the engine, so a small and a usual one.
-LOOKS = (10, 50)
+_FULL, _QUICK = Runs(), Runs(nulls=40, speeds=20, rollouts=4)
 
 
-def fragment(
-    speeds: list[Speed],
-    wrongs: list[Wrong],
-    told: list[tuple[str, float]],
-    outage: list[tuple[str, float]],
-    seconds: float,
-) -> str:
-    """Return the results as markdown."""
-    lines = [
-        f"Samples to a verdict, each gate alone, alpha = {ALPHA}, at the design distance (target {TARGET}):",
-        "",
-        "| gate | batch | N* | mean N | mean N / max(N*, batch) | undecided |",
-        "|---|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {s.gate} | {s.batch} | {s.oracle:.0f} | {s.mean:.0f} | {s.score:.2f}"
-        f"{'' if s.score <= TARGET else ' (missed)'} | {s.undecided:.1%} |"
-        for s in speeds
-    ]
-    lines += [
-        "",
-        f"Ever wrong in {BATCHES} looks:",
-        "",
-        "| null | wrong | nominal | nominal + 2 SE | |",
-        "|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {w.null} | {w.wrong:.2%} | {w.nominal:.2%} | {w.allowed:.2%} "
-        f"| {'ok' if w.wrong <= w.allowed else 'MISSED'} |"
-        for w in wrongs
-    ]
-    lines += ["", f"Told without a promise, {BATCHES} looks:", "", "| what | share of runs |", "|---|---|"]
-    lines += [f"| {what} | {share:.1%} |" for what, share in told]
-    lines += [
-        "",
-        "Hours until an outage is rolled back:",
-        "",
-        "| outage | hours, 95 % of runs |",
-        "|---|---|",
-    ]
-    lines += [f"| {what} | {hours:g} |" for what, hours in outage]
-    return "\n".join([*lines, "", f"{seconds:.0f} s on one core."])
-
-
-def main() -> None:
-    """Run both parts and print the fragment."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=2000)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    began = time.perf_counter()
-    rng = np.random.default_rng(20130401)
-    gates = [*(gate for look in LOOKS for gate in alone(look)), *(g for n in LOOKS for g in as_judged(n))]
-    speeds = [speed(gate, rng, options.runs) for gate in gates]
-    wrongs = [*nulls_alone(rng, options.runs), *nulls_whole(rng, options.runs)]
-    told = list(without_promise(rng, options.runs))
-    outage = list(outages(rng, options.runs, log_threshold(ALPHA, attempt=1)))
-    seconds = time.perf_counter() - began
-    print(fragment(speeds, wrongs, told, outage, seconds))
+def main(arguments: list[str] | None = None) -> int:
+    """Measure what is asked; return 1 if wrong verdicts are too frequent or a gate alone is too slow."""
+    options = _parsed(arguments)
+    runs = _QUICK if options.quick else Runs(options.runs, max(2, options.runs // 4), options.rollouts)
+    found = measure(runs, tuple(options.only), options.processes)
+    print(fragment(found))
+    missed = found.missed(LIMIT)
     if options.json:
-        body = {"runs": options.runs, "seconds": seconds, "alone": [asdict(s) for s in speeds]}
-        options.json.write_text(
-            json.dumps(
-                {**body, "nulls": [asdict(w) for w in wrongs], "told": dict(told), "outages": dict(outage)},
-                indent=2,
-            )
-            + "\n"
-        )
+        body = {**asdict(found), "runs": asdict(runs), "missed": missed}
+        options.json.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
+    # So few runs say nothing about a promise.
+    return 0 if options.quick else int(bool(missed))
+
+
+def _parsed(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gates", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a few runs, to see that everything works")
+    parser.add_argument("--runs", type=int, default=_FULL.nulls, help="of every null and every rival")
+    parser.add_argument(
+        "--rollouts", type=int, default=_FULL.rollouts, help="of each of the two null rollouts"
+    )
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""How often a verdict is wrong at the edge of its null, with a look at every batch."""
+"""How often the whole engine is wrong at the edge of its null: all gates, segments and start times."""
 
 from __future__ import annotations
 
@@ -8,69 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.gates import operation
-from benchmarks.gates.alone import ALPHA, SURE
-from benchmarks.gates.draws import (
-    BATCHES,
-    FASTER,
-    QUANTILE,
-    TAIL,
-    WORSE,
-    errors,
-    mirror,
-    split,
-    zero_one,
-)
+from benchmarks.gates.alone import ALPHA, BATCHES, SURE, Wrong, ever
+from benchmarks.gates.draws import FASTER, TAIL, as_split, errors
 from benchmarks.gates.operation import CEILING
 from headgate.gates.questions import log_threshold
-from headgate.stats import latency, paired, rates
+from headgate.stats import latency, paired
 from headgate.stats.betting import Batches, FloatArray
 from headgate.stats.segments import log_mean, weights
-
-
-@dataclass(frozen=True, slots=True)
-class Wrong:
-    """How often a verdict was ever wrong."""
-
-    null: str
-    wrong: float
-    nominal: float
-    allowed: float
-
-
-def ever(log_e: FloatArray, threshold: float, null: str, nominal: float) -> Wrong:
-    """Return the share of runs that ever reached a threshold."""
-    wrong = float((log_e >= threshold).any(axis=1).mean())
-    allowed = nominal + 2 * float(np.sqrt(nominal * (1 - nominal) / len(log_e)))
-    return Wrong(null, wrong, nominal, allowed)
-
-
-def nulls_alone(rng: np.random.Generator, runs: int) -> Iterator[Wrong]:
-    """Yield each gate alone at the edge of its null, start times included where the engine has them."""
-    shape, coin = (runs, BATCHES), paired.Design(WORSE, 1.0)
-    rows = {
-        "paired 0/1 at the margin advances": lambda: paired.advance_evidence(
-            zero_one(rng, shape, WORSE), coin
-        ),
-        "equal paired 0/1 rolls back": lambda: paired.rollback_evidence(zero_one(rng, shape, 0.0), coin),
-        "rate at its ceiling advances": lambda: rates.advance_evidence(*errors(rng, shape, 0.01), 0.01),
-        "rate at its ceiling rolls back": lambda: rates.rollback_evidence(*errors(rng, shape, 0.01), 0.01),
-        "mirror at the margin advances": lambda: latency.pair_evidence(
-            mirror(rng, shape, TAIL), QUANTILE, harm=False
-        ),
-        "equal mirror rolls back": lambda: latency.pair_evidence(
-            mirror(rng, shape, TAIL), QUANTILE, harm=True
-        ),
-        "5 % split at the margin advances": lambda: latency.split_evidence(
-            split(rng, shape, TAIL, 0.05), QUANTILE, harm=False
-        ),
-        "equal 5 % split rolls back": lambda: latency.split_evidence(
-            split(rng, shape, TAIL, 0.05), QUANTILE, harm=True
-        ),
-    }
-    for null, log_e in rows.items():
-        yield ever(log_e(), SURE, null, ALPHA)
-    for name, judged in operation.clustered_nulls(rng, shape):
-        yield ever(judged, SURE, f"{name}, as judged", ALPHA)
 
 
 def without_promise(rng: np.random.Generator, runs: int) -> Iterator[tuple[str, float]]:
@@ -121,14 +65,14 @@ def world(rng: np.random.Generator, runs: int, theta: float, shared: float, bad:
     )
     ours, theirs, rest = (drawn[..., i].astype(np.float64) for i in range(3))
     n1 = rng.binomial(200, 0.25, shape)
-    parts = (n1, rng.binomial(n1, fast), 200 - n1, rng.binomial(200 - n1, slow))
+    ours_slow, theirs_slow = rng.binomial(n1, fast), rng.binomial(200 - n1, slow)
     rate = CEILING if bad in {"errors", "all"} else CEILING / 10
     return World(
         np.mean(segments, axis=0),
         segments,
         errors(rng, shape, rate, n=200),
         latency.Pairs(ours + theirs + rest, ours, theirs),
-        latency.Split(*(p.astype(np.float64) for p in parts), np.full(shape, 0.25)),
+        as_split(n1, ours_slow, 200 - n1, theirs_slow, 0.25),
     )
 
 
@@ -154,7 +98,7 @@ def log_proof(seen: World) -> FloatArray:
     found.append(operation.rate(*seen.errors, harm=False))
     found.append(operation.mirror(seen.mirror, harm=False))
     found.append(operation.split(seen.split, harm=False))
-    return np.min(np.stack(found), axis=0)
+    return np.asarray(np.min(np.stack(found), axis=0), dtype=np.float64)
 
 
 def nulls_whole(rng: np.random.Generator, runs: int) -> Iterator[Wrong]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks.gates.draws import QUANTILE, TAIL
+from benchmarks.gates.draws import QUANTILE, TAIL, as_split
 from headgate.stats import latency, rates
 from headgate.stats.betting import FloatArray
 from headgate.stats.hours import Hours, held, shocks
@@ -18,17 +18,25 @@ from headgate.stats.hours import Hours, held, shocks
 #: Ceiling of the rate gate, requests an hour, and intra-correlations within an hour.
 CEILING = 0.01
 REQUESTS = 50
-SHARED = (0.001, 0.01, 0.05)
+SHARED = (0.001, 0.01, 0.05, 0.2)
 
 
-def rate(x: FloatArray, n: FloatArray, *, harm: bool, expect: float = 0.0, starts: bool = True) -> FloatArray:
+def rate(
+    x: FloatArray,
+    n: FloatArray,
+    *,
+    harm: bool,
+    expect: float = 0.0,
+    starts: bool = True,
+    ceiling: float = CEILING,
+) -> FloatArray:
     """Return log E of a rate at every look, as `headgate.gates` judges it at that look."""
     seen = rates.hours(x, n)
-    by_hour = rates.hourly(seen, CEILING, harm=harm, any_start=starts)
+    by_hour = rates.hourly(seen, ceiling, harm=harm, any_start=starts)
     by_request = (
-        rates.rollback_evidence(x, n, CEILING, any_start=starts)
+        rates.rollback_evidence(x, n, ceiling, any_start=starts)
         if harm
-        else rates.advance_evidence(x, n, CEILING, expect)
+        else rates.advance_evidence(x, n, ceiling, expect)
     )
     return held(by_request, by_hour, shocks(seen), harm=harm)
 
@@ -82,21 +90,7 @@ def clustered_split(
     n1 = rng.binomial(n, share, shape)
     slow1 = rng.binomial(n1, shocked(rng, shape, TAIL, shared))
     slow0 = rng.binomial(n - n1, shocked(rng, shape, TAIL, shared))
-    parts = (counts.astype(np.float64) for counts in (n1, slow1, n - n1, slow0))
-    return latency.Split(*parts, np.full(shape, share))
-
-
-def clustered_nulls(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[tuple[str, FloatArray]]:
-    """Yield log E against fine candidates whose requests fail, or are slow, together."""
-    for shared in (0.0, *SHARED):
-        tag = f"hourly correlation {shared:g}"
-        for n in (REQUESTS, 4 * REQUESTS):
-            seen = clustered_rate(rng, shape, shared, n)
-            yield f"rate at its ceiling rolls back, {n} an hour, {tag}", rate(*seen, harm=True)
-        pairs = clustered_mirror(rng, shape, shared)
-        yield f"equal mirror rolls back, {REQUESTS} an hour, {tag}", mirror(pairs, harm=True)
-        arms = clustered_split(rng, shape, shared, 0.25)
-        yield f"equal 25 % split rolls back, {4 * REQUESTS} an hour, {tag}", split(arms, harm=True)
+    return as_split(n1, slow1, n - n1, slow0, share)
 
 
 def clustered_told(rng: np.random.Generator, shape: tuple[int, int]) -> Iterator[tuple[str, FloatArray]]:

@@ -24,8 +24,10 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from headgate.errors import InputError, LakeError
-from headgate.plan.model import Plan
+from headgate.plan.model import ALL, Plan
+from headgate.routing import FULL_BP
 from headgate.tables import EXCHANGES, INSTANT
+from headgate.tables.slices import SLICE, slice_columns
 
 _COUNTS = b"headgate.counts"
 _LONGEST_NAME = 200
@@ -61,9 +63,9 @@ class Lake:
     def read_requests(self, plan: Plan, start: datetime, end: datetime) -> pa.Table:
         """Return the requests with ``start <= at < end``, in order of time and id.
 
-        Only the columns the plan names are read: id, at, entity, those of the input contract and of
-        the segments; without a contract all columns, for then the models get them all. ``at`` is
-        returned in UTC.
+        Only the columns the plan names are read: id, at, entity, those of the input contract, of the
+        segments and of the slices; without a contract all columns, for then the models get them all.
+        ``at`` is returned in UTC.
 
         Raises
         ------
@@ -73,7 +75,8 @@ class Lake:
             If a file cannot be read.
         """
         when = plan.requests.at
-        wanted = [plan.requests.id, when, plan.unit.entity, *(plan.segments.by if plan.segments else ())]
+        by = plan.segments.by if plan.segments else ()
+        wanted = [plan.requests.id, when, plan.unit.entity, *by, *slice_columns(plan)]
         source = self._dataset(plan.requests.path, "requests.path", [*wanted, *_contract(plan)], [when])
         columns = list(dict.fromkeys([*wanted, *_contract(plan)])) if plan.input else None
         at = _instant(source, when)
@@ -103,7 +106,8 @@ class Lake:
             If a file cannot be read.
         """
         known_at = plan.outcomes.known_at
-        columns = [plan.requests.id, plan.outcomes.label, known_at]
+        overridden = [plan.outcomes.overridden] if plan.outcomes.overridden else []
+        columns = [plan.requests.id, plan.outcomes.label, known_at, *overridden]
         source = self._dataset(plan.outcomes.path, "outcomes.path", columns, [known_at])
         at = _instant(source, known_at)
         known = at <= _scalar(known_before, "known_before")
@@ -190,6 +194,24 @@ class Lake:
             raise LakeError(f"{folder}: exchanges cannot be read: {err}; restore or remove the file") from err
         inside = (ds.field("at") >= _scalar(start, "start")) & (ds.field("at") < _scalar(end, "end"))
         return _sorted(_read(source, inside, None), "at", "request_id")
+
+    def exposed(self, rollout: str, before: datetime, slice_: str = ALL) -> frozenset[str]:
+        """Return the entities of a slice that were in a split (0 < share < 100 %) before a time.
+
+        Raises
+        ------
+        LakeError
+            If a file cannot be read.
+        """
+        folder = self._folder(rollout)
+        if not any(folder.glob("[!.]*.parquet")):
+            return frozenset()
+        share = ds.field("share_bp")
+        rows = (ds.field("at") < _scalar(before, "before")) & (share > 0) & (share < FULL_BP)
+        if slice_ != ALL:
+            rows &= ds.field(SLICE) == slice_
+        source = ds.dataset(str(folder), format="parquet")
+        return frozenset(pc.unique(_read(source, rows, ["entity"])["entity"]).to_pylist())
 
     def _folder(self, rollout: str) -> Path:
         return self._root / "exchanges" / _file_name(rollout)

@@ -21,7 +21,7 @@ import stamina
 from headgate.adapters.circuit import Breaker
 from headgate.adapters.oip import all_alike, decode, encode
 from headgate.errors import ModelError, ModelRefused, ModelUnavailable
-from headgate.plan.model import InputContract, ModelRef, OutputContract, Retry, Serving
+from headgate.plan.model import InputContract, ModelRef, Retry, Serving
 from headgate.ports import Answers, Metadata, Status
 
 LONGEST_WAIT = 30.0
@@ -58,8 +58,8 @@ class HttpModel:
         Where it is and what its model is called.
     serving
         Timeout of one try, retries, circuit breaker, calls under way at once.
-    output
-        Range an answer must be in.
+    answers
+        Range an answer must be in, lowest and highest (`Plan.answers`).
     client
         Whoever opens it closes it. Its own timeout does not matter: the plan's is enforced here.
     contract
@@ -75,7 +75,7 @@ class HttpModel:
         self,
         ref: ModelRef,
         serving: Serving,
-        output: OutputContract,
+        answers: tuple[float, float],
         client: httpx.AsyncClient,
         *,
         contract: InputContract | None = None,
@@ -87,7 +87,7 @@ class HttpModel:
         self._urls = {path: httpx.URL(self._url + path) for path in ("", "/ready", "/infer")}
         self._retry = serving.retry
         self._timeout = serving.timeout.total_seconds()
-        self._output = output
+        self._answers = answers
         self._client = client
         self._kinds = {name: column.type for name, column in contract.columns.items()} if contract else {}
         self._breaker = breaker or Breaker(serving.circuit)
@@ -118,7 +118,7 @@ class HttpModel:
             return all_alike(n, Status.TIMEOUT, str(err))
         except ModelError as err:
             return all_alike(n, Status.ERROR, str(err))
-        return decode(answered.body, n, self._output)
+        return decode(answered.body, n, self._answers)
 
     async def ready(self) -> bool:
         """Say whether the server answers and its model is loaded. Asked once: no retries."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import orjson
 
-from headgate.plan.model import ColumnKind, OutputContract
+from headgate.plan.model import ColumnKind
 from headgate.ports import Answers, Status
 
 _DATATYPES = {
@@ -61,17 +62,18 @@ def _datatype(values: Sequence[Any], kind: ColumnKind | None) -> str:
     return "FP64" if types and types <= {int, float} else "BYTES"
 
 
-def decode(body: bytes, n: int, output: OutputContract) -> Answers:
+def decode(body: bytes, n: int, answers: tuple[float, float]) -> Answers:
     """Return what an infer answer says about n requests.
 
     A body that is no answer of n values makes the whole batch invalid; a single value that is null,
-    no number or outside ``output`` makes only its own row invalid.
+    no number, not finite or outside ``answers`` makes only its own row invalid. A second tensor named
+    ``cost`` of n numbers says what each answer cost; what is no finite number there is unknown.
 
     Examples
     --------
     >>> body = b'{"model_version":"2","outputs":[{"name":"p","shape":[2],"datatype":"FP64","data":[0.5,7]}]}'
-    >>> answers = decode(body, 2, OutputContract())
-    >>> answers.predictions, answers.details
+    >>> said = decode(body, 2, (0.0, 1.0))
+    >>> said.predictions, said.details
     ([0.5, None], {1: '7 is outside 0 to 1'})
     """
     try:
@@ -92,18 +94,19 @@ def decode(body: bytes, n: int, output: OutputContract) -> Answers:
         found = f"{len(data)}" if isinstance(data, list) else type(data).__name__
         return all_alike(n, Status.INVALID, f"asked {n} values; found {found}", version)
 
-    low, high = output.min, output.max
+    low, high = answers
+    costs = _costs(said, n)
     if n and set(map(type, data)) == {float}:
         values = np.array(data)
         # A NaN makes the smallest and the largest NaN, which is inside of nothing.
-        if values.min() >= low and values.max() <= high:
-            return Answers(data, [Status.OK] * n, version)
+        if values.min() >= low and values.max() <= high and np.isfinite(values).all():
+            return Answers(data, [Status.OK] * n, version, costs=costs)
     predictions: list[float | None] = []
     details: dict[int, str] = {}
     for row, value in enumerate(data):
         # bool is an int to Python; it is a number here only if the server declares the tensor so.
         number = type(value) in (float, int) or (datatype == "BOOL" and type(value) is bool)
-        if number and low <= value <= high:
+        if number and low <= value <= high and math.isfinite(value):
             predictions.append(float(value))
             continue
         predictions.append(None)
@@ -112,7 +115,20 @@ def decode(body: bytes, n: int, output: OutputContract) -> Answers:
     statuses = (
         [Status.INVALID if row in details else Status.OK for row in range(n)] if details else [Status.OK] * n
     )
-    return Answers(predictions, statuses, version, details)
+    return Answers(predictions, statuses, version, details, costs)
+
+
+def _costs(said: Mapping[str, Any], n: int) -> Sequence[float | None]:
+    """Return what each of n answers cost; empty where the answer says nothing of n costs."""
+    for tensor in said["outputs"][1:]:
+        if isinstance(tensor, dict) and tensor.get("name") == "cost":
+            data = tensor.get("data")
+            if isinstance(data, list) and len(data) == n:
+                return [
+                    float(value) if type(value) in (float, int) and math.isfinite(value) else None
+                    for value in data
+                ]
+    return ()
 
 
 def all_alike(n: int, status: Status, reason: str, version: str | None = None) -> Answers:

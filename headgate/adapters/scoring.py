@@ -22,12 +22,16 @@ from headgate.compare.stays import column_micros, stay_indices
 from headgate.contract import check
 from headgate.errors import InputError
 from headgate.evidence import Entry
-from headgate.plan.model import ColumnKind, Plan
+from headgate.plan.model import ColumnKind, Metric, Plan
 from headgate.ports import Answers, Model, Side, Status
 from headgate.tables import REQUESTS, SEGMENT, clean_requests, exchanges_schema
+from headgate.tables.slices import SLICE, slice_of
 
 ShareOf = Callable[[npt.NDArray[np.int64]], npt.NDArray[np.int32]]
 """Candidate's share (basis points) in force at each moment (microseconds since 1970), shape (n,)."""
+
+Shares = ShareOf | Mapping[str, ShareOf]
+"""The same; where the plan has slices, that of every slice that is still compared."""
 
 Progress = Callable[[int, int], None]
 """Told after every batch: requests scored, requests to score."""
@@ -42,10 +46,11 @@ class Scored:
     Attributes
     ----------
     table
-        Exchanges in order of time and request id, with the columns of `headgate.tables.EXCHANGES`
-        and ``seg_<column>``.
+        Exchanges in order of time and request id, with the columns of `headgate.tables.EXCHANGES`,
+        ``seg_<column>``, and where the plan asks for them ``slice`` and both sides' ``cost``.
     counts
-        ``read``, ``scored``, ``rejected``, ``flagged``; what `clean_requests` left out, by reason;
+        ``read``, ``scored``, ``rejected``, ``flagged``; where the plan has slices ``outside_slices`` and
+        ``slice.<name>``; what `clean_requests` left out, by reason;
         ``input.<column>.<fault>`` by the contract; ``<side>_<status>`` of the requests asked of it;
         ``<side>_unversioned`` where an answer did not say which version gave it;
         ``<side>_other_version`` where another one than was frozen answered.
@@ -65,7 +70,7 @@ async def score(
     candidate: Model,
     *,
     window: str,
-    share_of: ShareOf,
+    share_of: Shares,
     versions: Mapping[Side, str] | None = None,
     segment_columns: Sequence[str] | None = None,
     progress: Progress | None = None,
@@ -82,7 +87,8 @@ async def score(
     window
         Name of the window; it stands in every exchange.
     share_of
-        The share in force when each request came, e.g. `shares_of` the rollout's stays.
+        The share in force when each request came, e.g. `shares_of` the rollout's stays. Where the plan
+        has slices, by slice: requests in none of these are not scored, they stay with the incumbent.
     versions
         Versions that were frozen; an answer of another one is invalid. None: those of the plan.
     segment_columns
@@ -96,6 +102,10 @@ async def score(
     cleaned = clean_requests(requests, plan)
     table = cleaned.table
     counts = Counter({"read": requests.num_rows, **cleaned.counts})
+    if isinstance(share_of, Mapping):
+        table = _in_slices(plan, table, tuple(share_of))
+        counts["outside_slices"] = cleaned.table.num_rows - table.num_rows
+        counts.update(f"slice.{name}" for name in table[SLICE].to_pylist())
     allowed, reasons = np.ones(table.num_rows, dtype=np.bool_), {}
     if plan.input is not None:
         checked = check(table, plan.input)
@@ -119,10 +129,12 @@ async def score(
         counts.update(counted)
     rejected = {row: reasons.get(row) for row in np.flatnonzero(~allowed).tolist()}
     columns["reject_reason"] = pa.array([rejected.get(i) for i in range(table.num_rows)], pa.string())
-    columns["share_bp"] = pa.array(share_of(column_micros(table["at"])), pa.int32())
+    columns["share_bp"] = pa.array(_shares(table, share_of), pa.int32())
     segments = segment_columns if segment_columns is not None else plan.segments.by if plan.segments else ()
     columns |= {SEGMENT + column: _segment(table, column) for column in segments}
-    schema = exchanges_schema(segments)
+    costs = any(gate.metric is Metric.COST for gate in plan.gates)
+    schema = exchanges_schema(segments, sliced=bool(plan.slices), costs=costs)
+    columns |= {SLICE: table[SLICE]} if plan.slices else {}
     exchanges = pa.table([columns[name] for name in schema.names], schema=schema)
     return Scored(exchanges, dict(counts), found)
 
@@ -131,6 +143,23 @@ def shares_of(entries: Sequence[Entry]) -> ShareOf:
     """Return the share in force at any moment, by the stays on steps so far."""
     shares = np.array([entry.share_bp for entry in entries], dtype=np.int32)
     return lambda at: shares[stay_indices(entries, at)]
+
+
+def _in_slices(plan: Plan, table: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Return the requests of these slices, each with its slice."""
+    mine = slice_of(plan, table).cast(pa.string())
+    return table.append_column(SLICE, mine).filter(pc.is_in(mine, value_set=pa.array(names, pa.string())))
+
+
+def _shares(table: pa.Table, share_of: Shares) -> npt.NDArray[np.int32]:
+    at = column_micros(table["at"])
+    if not isinstance(share_of, Mapping):
+        return share_of(at)
+    shares = np.zeros(len(at), np.int32)
+    for name, share in share_of.items():
+        here = np.asarray(pc.equal(table[SLICE], name))
+        shares[here] = share(at[here])
+    return shares
 
 
 def _segment(table: pa.Table, column: str) -> pa.ChunkedArray:
@@ -171,7 +200,7 @@ def _values(column: pa.Array) -> Sequence[Any]:
 def _sent(table: pa.Table, plan: Plan) -> pa.Table:
     """Keep what the models are sent: the contract's columns, in its types; without one, all features."""
     if plan.input is None:
-        own = {*REQUESTS.names, plan.requests.id, plan.requests.at}
+        own = {*REQUESTS.names, plan.requests.id, plan.requests.at, *([SLICE] if plan.slices else [])}
         return table.select([name for name in table.column_names if name not in own])
     kinds = {name: _SENT_AS.get(column.type) for name, column in plan.input.columns.items()}
     return pa.table({n: table[n] if kind is None else table[n].cast(kind) for n, kind in kinds.items()})
@@ -222,6 +251,7 @@ def _only(version: str, answer: Answers, side: Side, counts: Counter[str]) -> An
         [Status.INVALID if ok else status for ok, status in zip(good, answer.statuses, strict=True)],
         answer.version,
         answer.details,
+        [None if ok else cost for ok, cost in zip(good, answer.costs, strict=True)] if answer.costs else (),
     )
 
 
@@ -237,10 +267,12 @@ def _answered(
     versions = pa.array(
         [v for answer in answers for v in [answer.version] * len(answer.statuses)], pa.string()
     )
+    costs = [c for answer in answers for c in answer.costs or [None] * len(answer.statuses)]
     return {
         f"{side}_prediction": predictions.take(place),
         f"{side}_status": pc.fill_null(statuses.take(place), Status.REJECTED.value),
         f"{side}_version": versions.take(place),
+        f"{side}_cost": pa.array(costs, pa.float64()).take(place),
     }
 
 

@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from headgate.adapters import store
 from headgate.evidence import BlockSum, EvidenceRow, TrafficSum, UnitSum
-from headgate.plan.model import Metric, Plan
+from headgate.plan.applies import is_paired_loss
+from headgate.plan.model import ALL, Plan
 from headgate.report.story import Incident, StepTraffic, Story
 from headgate.rollout import stays
 
@@ -17,13 +18,19 @@ from headgate.rollout import stays
 OUTCOMES = "outcomes since "
 
 
-def story_of(engine: Engine, rollout_id: str) -> Story:
-    """Return a rollout's story, as far as the record goes."""
+def stories_of(engine: Engine, rollout_id: str) -> tuple[Story, ...]:
+    """Return the story of every slice of a rollout, in the order of its plan; else the one of all of it."""
+    plan = store.plan_of(engine, store.get(engine, rollout_id).plan_hash)
+    return tuple(story_of(engine, rollout_id, name) for name in plan.slice_names)
+
+
+def story_of(engine: Engine, rollout_id: str, slice_: str = ALL) -> Story:
+    """Return a slice's story, as far as the record goes."""
     rollout = store.get(engine, rollout_id)
-    plan = store.plan_of(engine, rollout.plan_hash)
-    ticks = tuple(store.ticks(engine, rollout_id))
+    plan = store.plan_of(engine, rollout.plan_hash).of_slice(slice_)
+    ticks = tuple(store.ticks(engine, rollout_id, slice_))
     windows = store.windows(engine, rollout_id)
-    rows = store.evidence(engine, rollout_id)
+    rows = store.evidence(engine, rollout_id, slice_=slice_)
     quality: Counter[str] = Counter()
     for window in windows:
         quality.update(window.counts)
@@ -33,26 +40,27 @@ def story_of(engine: Engine, rollout_id: str) -> Story:
     return Story(
         plan=plan,
         plan_hash=rollout.plan_hash,
-        rollout=rollout.id,
+        rollout=rollout.id if slice_ == ALL else f"{rollout.id} / {slice_}",
         service=rollout.service,
         attempt=rollout.attempt,
         outcome=ticks[-1].state.outcome if ticks else None,
         opened_at=rollout.opened_at,
         ticks=ticks,
-        traffic=_traffic(store.confirmations(engine, rollout_id), rows),
-        exchanges=quality["scored"],
+        traffic=_traffic(store.confirmations(engine, rollout_id, slice_), rows),
+        exchanges=quality["scored" if slice_ == ALL else f"slice.{slice_}"],
         windows=len(windows),
         outcomes_matured=_matured(plan, rows),
         data_quality={what: count for what, count in quality.items() if count and not _fine(what)},
         incidents=tuple(Incident(i.at, i.kind, i.text) for i in store.incidents(engine, rollout_id)),
-        approvals=tuple(store.approvals(engine, rollout_id)),
-        orders=tuple(store.orders(engine, rollout_id)),
+        approvals=tuple(store.approvals(engine, rollout_id, slice_)),
+        orders=tuple(o for o in store.orders(engine, rollout_id) if o.slice in (ALL, slice_)),
     )
 
 
 def _fine(what: str) -> bool:
     """Return whether a count tells of nothing wrong."""
-    return what in ("read", "scored") or what.endswith("_ok")
+    told_elsewhere = what in ("read", "scored", "outside_slices") or what.startswith("slice.")
+    return told_elsewhere or what.endswith("_ok")
 
 
 def _traffic(confirmed: list[store.Confirmation], rows: list[EvidenceRow]) -> tuple[StepTraffic, ...]:
@@ -81,7 +89,7 @@ def _traffic(confirmed: list[store.Confirmation], rows: list[EvidenceRow]) -> tu
 
 
 def _matured(plan: Plan, rows: list[EvidenceRow]) -> int:
-    paired = next((g.name for g in plan.gates if g.metric in (Metric.BRIER, Metric.ZERO_ONE)), None)
+    paired = next((g.name for g in plan.gates if is_paired_loss(g, plan)), None)
     mine = [row.sums for row in rows if row.gate == paired and row.segment is None]
     blocks = sum(sums.pairs for sums in mine if isinstance(sums, BlockSum))
     units = sum(count for sums in mine if isinstance(sums, UnitSum) for _, count in sums.worst)

@@ -35,14 +35,20 @@ def quantile_of(latencies: Iterable[float], quantile: float) -> float:
     return ordered[ceil(round(quantile * len(ordered), 6)) - 1]
 
 
+def limits(gate: Gate, tau: float) -> tuple[float, float]:
+    """Return the latency (ms) above which the candidate is too slow to advance, and to be fine."""
+    ratio = gate.ratio if gate.ratio is not None else gate.tolerate
+    return ratio * tau, gate.tolerate * tau
+
+
 def slower(gate: Gate, tau: float, latency_ms: float, *, no_answer: bool) -> tuple[bool, bool]:
     """Return whether the candidate was too slow to advance, and slow enough to roll back.
 
     A request without an answer has no latency of its own: it counts as too slow against advancing,
     and towards rolling back only by the time that really passed (the errors gate judges the rest).
     """
-    ratio = gate.ratio if gate.ratio is not None else gate.tolerate
-    return no_answer or latency_ms > ratio * tau, latency_ms > gate.tolerate * tau
+    advance, harm = limits(gate, tau)
+    return no_answer or latency_ms > advance, latency_ms > harm
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
@@ -11,35 +11,58 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headgate.compare.stays import column_micros, micros
-from headgate.plan.model import Plan
-from headgate.ports import Status
+from headgate import routing
+from headgate.compare.stays import column_micros, micros, stay_indices
+from headgate.evidence import Entry
+from headgate.plan.applies import is_unpaired
+from headgate.plan.model import Audit, Metric, Plan
+from headgate.ports import Side, Status
+from headgate.routing import FULL_BP
 from headgate.tables import SEGMENT, clean_outcomes
 from headgate.tables.columns import instants, names
 
 OTHER = "other"
 """Segment of every value that is not in the list frozen at preflight."""
 
+LABEL, KNOWN_AT, OVERRIDDEN = "label", "known_at", "overridden"
+"""What an exchange joined with its outcome is called by: see `batch_from`."""
+
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Parts = Mapping[str | None, Mask]
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """All n requests of a batch, sorted by (entity, request id).
+    """All n requests of a batch, sorted by (entity, request id). All arrays are of shape (n,).
 
     Attributes
     ----------
     entity
-        Shape (n,): equal numbers, rising, for the requests of one entity.
+        Equal numbers, rising, for the requests of one entity.
     incumbent, candidate
-        Shape (n,): predictions, NaN where there is none.
+        Predictions, NaN where that side did not answer (its status is not ``ok``).
     label
-        Shape (n,): 0, 1, or NaN where no usable label was known when the batch closed.
+        NaN where no usable label was known when the batch closed.
     paired
-        Shape (n,): both sides answered.
+        Both sides answered.
     parts
-        Per segment (``column=value``; None: all requests) which requests are in it, shape (n,).
+        Per segment (``column=value``; None: all requests) which requests are in it.
+    at
+        Microseconds since 1970 (UTC).
+    drawn
+        A label was to be sought: all of them, unless the plan audits.
+    candidate_side
+        The candidate's in a live split: recorded (``served_by``), else by the bucket of the entity at
+        the request's share. Only filled where the plan compares the arms of a split, else all false.
+    share_bp
+        Candidate's share of live traffic when the request came, basis points.
+    exposed_before
+        The request's entity was in a split (0 < share < 100 %) before this batch began.
+    overridden
+        1 where a person overruled the answer, 0 where not, NaN where that is not known.
+    amounts
+        ``cost`` and ``value`` where those columns are there: (incumbent's, candidate's), NaN unknown.
     """
 
     entity: npt.NDArray[np.int64]
@@ -47,7 +70,14 @@ class Batch:
     candidate: Floats
     label: Floats
     paired: Mask
-    parts: Mapping[str | None, Mask]
+    parts: Parts
+    at: npt.NDArray[np.int64]
+    drawn: Mask
+    candidate_side: Mask
+    share_bp: npt.NDArray[np.int32]
+    exposed_before: Mask
+    overridden: Floats
+    amounts: Mapping[str, tuple[Floats, Floats]] = field(default_factory=dict)
 
 
 def batch_of(
@@ -55,11 +85,24 @@ def batch_of(
     exchanges: pa.Table,
     outcomes: pa.Table,
     span: tuple[datetime, datetime],
+    entries: Sequence[Entry],
     segments: Mapping[str, tuple[str, ...]],
+    *,
+    salt: str = "",
+    exposed: Collection[str] = frozenset(),
 ) -> Batch:
     """Return the requests of the span with the labels known by its end plus the plan's maturity.
 
     A request that was scored in two windows counts once, by the earlier exchange.
+
+    Parameters
+    ----------
+    exchanges, outcomes
+        As the lake has them; the outcomes with the plan's column names and not cleaned yet.
+    salt
+        Of the rollout's buckets.
+    exposed
+        Entities that were in a split before the span began.
 
     Raises
     ------
@@ -69,54 +112,141 @@ def batch_of(
     start, end = span
     at = column_micros(exchanges["at"])
     rows = exchanges.filter(pa.array((at >= micros(start)) & (at < micros(end))))
-    rows = rows.sort_by([(key, "ascending") for key in ("entity", "request_id", "at", "window")])
-    rows = rows.filter(pa.array(_first_of_each(rows)))
-    paired = np.ones(rows.num_rows, dtype=np.bool_)
-    for side in ("incumbent", "candidate"):
-        paired &= np.asarray(pc.equal(rows[f"{side}_status"], Status.OK.value), dtype=np.bool_)
+    keys = [key for key in ("entity", "request_id", "at", "window") if key in rows.column_names]
+    rows = rows.sort_by([(key, "ascending") for key in keys])
+    rows = rows.filter(pa.array(_changes(rows["entity"]) | _changes(rows["request_id"])))
+    joined = _with_outcomes(plan, rows, outcomes, end)
+    before = np.asarray(pc.is_in(rows["entity"], value_set=pa.array(sorted(exposed), pa.string())))
+    return batch_from(plan, joined, span, entries, segments, salt=salt, exposed_before=before)
+
+
+def batch_from(
+    plan: Plan,
+    rows: pa.Table,
+    span: tuple[datetime, datetime],
+    entries: Sequence[Entry],
+    segments: Mapping[str, tuple[str, ...]],
+    *,
+    salt: str,
+    exposed_before: Mask,
+) -> Batch:
+    """Return the same of exchanges that are joined already.
+
+    Parameters
+    ----------
+    rows
+        One row per request of the span, sorted by (entity, request id): exchanges with the columns
+        ``label`` (float64), ``known_at`` and, where the plan asks for it, ``overridden``, all null where
+        there is no outcome.
+    exposed_before
+        Shape (n,): see `Batch`.
+    """
+    at = column_micros(rows["at"])
+    share_bp = _shares(rows, entries, at)
+    answered = [_equals(rows[f"{side}_status"], Status.OK.value) for side in (Side.INCUMBENT, Side.CANDIDATE)]
+    known = column_micros(pc.fill_null(rows[KNOWN_AT], _NEVER)) <= micros(span[1] + plan.outcomes.maturity)
     return Batch(
         entity=np.cumsum(_changes(rows["entity"])),
-        incumbent=_floats(rows["incumbent_prediction"]),
-        candidate=_floats(rows["candidate_prediction"]),
-        label=_labels(plan, rows["request_id"], outcomes, end),
-        paired=paired,
-        parts=_parts(plan, rows, segments),
+        incumbent=np.where(answered[0], _floats(rows["incumbent_prediction"]), np.nan),
+        candidate=np.where(answered[1], _floats(rows["candidate_prediction"]), np.nan),
+        label=np.where(known, _floats(rows[LABEL]), np.nan),
+        paired=answered[0] & answered[1],
+        parts=parts_of(plan, rows, segments),
+        at=at,
+        drawn=_drawn(plan, rows),
+        candidate_side=candidate_sides(rows, share_bp, salt)
+        if _splits(plan)
+        else np.zeros(len(at), np.bool_),
+        share_bp=share_bp,
+        exposed_before=exposed_before,
+        overridden=np.where(known, _floats(rows[OVERRIDDEN]), np.nan)
+        if OVERRIDDEN in rows.column_names
+        else np.full(len(at), np.nan),
+        amounts={
+            name: (_floats(rows[f"incumbent_{name}"]), _floats(rows[f"candidate_{name}"]))
+            for name in ("cost", "value")
+            if f"candidate_{name}" in rows.column_names
+        },
     )
 
 
+_NEVER = pa.scalar(np.iinfo(np.int64).max, pa.timestamp("us", "UTC"))
+
+
+def candidate_sides(rows: pa.Table, share_bp: npt.NDArray[np.int32], salt: str) -> Mask:
+    """Return which requests are the candidate's: as recorded, else by the bucket of their entity."""
+    if "served_by" in rows.column_names and not rows["served_by"].null_count:
+        return _equals(rows["served_by"], Side.CANDIDATE.value)
+    split = (share_bp > 0) & (share_bp < FULL_BP)
+    sides: Mask = share_bp >= FULL_BP
+    if split.any():
+        entities = rows["entity"].filter(pa.array(split)).cast(pa.binary())
+        sides[split] = routing.buckets(salt, np.asarray(entities, dtype=object).tolist()) < share_bp[split]
+    if "served_by" in rows.column_names:
+        recorded = np.asarray(pc.is_valid(rows["served_by"]))
+        sides = np.where(recorded, _equals(rows["served_by"], Side.CANDIDATE.value), sides)
+    return sides
+
+
+def _shares(rows: pa.Table, entries: Sequence[Entry], at: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    of_stay = np.array([entry.share_bp for entry in entries], np.int32)[stay_indices(entries, at)]
+    if "share_bp" not in rows.column_names:
+        return of_stay
+    recorded = rows["share_bp"].cast(pa.int32())
+    shares = np.asarray(pc.fill_null(recorded, -1), np.int32)
+    return np.where(shares < 0, of_stay, shares).astype(np.int32)
+
+
+def _splits(plan: Plan) -> bool:
+    return any(is_unpaired(gate, plan) or gate.metric is Metric.OVERRIDE_RATE for gate in plan.gates)
+
+
+def _drawn(plan: Plan, rows: pa.Table) -> Mask:
+    rule = plan.outcomes.missing
+    if not isinstance(rule, Audit):
+        return np.ones(rows.num_rows, dtype=np.bool_)
+    return routing.all_drawn(plan.service, rows["request_id"].to_pylist(), rule.audit)
+
+
 def _changes(sorted_column: pa.ChunkedArray) -> Mask:
-    values = np.asarray(sorted_column, dtype=object)
+    """Return where a value differs from the one before it; the first one does."""
+    values = sorted_column.combine_chunks()
     changed = np.ones(len(values), dtype=np.bool_)
-    changed[1:] = values[1:] != values[:-1]
+    if len(values) > 1:
+        changed[1:] = np.asarray(pc.not_equal(values[1:], values[:-1]))
     return changed
 
 
-def _first_of_each(rows: pa.Table) -> Mask:
-    first: Mask = _changes(rows["entity"]) | _changes(rows["request_id"])
-    return first
+def _equals(column: pa.ChunkedArray, value: str) -> Mask:
+    return np.asarray(pc.fill_null(pc.equal(column, value), False), dtype=np.bool_)
 
 
 def _floats(column: pa.ChunkedArray) -> Floats:
     return np.asarray(column.cast(pa.float64()), dtype=np.float64)
 
 
-def _labels(plan: Plan, ids: pa.ChunkedArray, outcomes: pa.Table, end: datetime) -> Floats:
-    """Return the label per id. Only what was known when the batch closed is looked at, duplicates too."""
-    closed = pa.scalar(end + plan.outcomes.maturity, pa.timestamp("us", tz="UTC"))
-    in_time = pc.less_equal(instants(outcomes, plan.outcomes.known_at, "outcomes"), closed)
+def _with_outcomes(plan: Plan, rows: pa.Table, outcomes: pa.Table, end: datetime) -> pa.Table:
+    """Return the rows with their outcomes. Only what was known at closing is looked at, duplicates too."""
+    ids, asked = rows["request_id"], plan.outcomes
+    closed = pa.scalar(end + asked.maturity, pa.timestamp("us", tz="UTC"))
+    in_time = pc.less_equal(instants(outcomes, asked.known_at, "outcomes"), closed)
     ours = pc.is_in(names(outcomes, plan.requests.id, "outcomes"), value_set=ids.combine_chunks())
-    known = clean_outcomes(outcomes.filter(pc.and_(in_time, ours)), plan).table
+    known = clean_outcomes(outcomes.filter(pc.and_(in_time, ours)), plan, rows).table
     where = pc.index_in(ids, value_set=known[plan.requests.id].combine_chunks())
-    return _floats(known[plan.outcomes.label].take(where))
+    for name, column in ((LABEL, asked.label), (KNOWN_AT, asked.known_at), (OVERRIDDEN, asked.overridden)):
+        if column is not None:
+            rows = rows.append_column(name, known[column].take(where))
+    return rows
 
 
-def _parts(plan: Plan, rows: pa.Table, segments: Mapping[str, tuple[str, ...]]) -> dict[str | None, Mask]:
+def parts_of(plan: Plan, rows: pa.Table, segments: Mapping[str, tuple[str, ...]]) -> dict[str | None, Mask]:
+    """Return which rows are in which segment; values that are not listed are ``other``."""
     parts: dict[str | None, Mask] = {None: np.ones(rows.num_rows, dtype=np.bool_)}
     for column in plan.segments.by if plan.segments else ():
-        values = np.asarray(rows[SEGMENT + column], dtype=object)
+        values = rows[SEGMENT + column]
         rest = np.ones(rows.num_rows, dtype=np.bool_)
         for value in segments.get(column, ()):
-            here = values == value
+            here = _equals(values, value)
             rest &= ~here
             parts[f"{column}={value}"] = here
         other = f"{column}={OTHER}"

@@ -1,206 +1,236 @@
 """Paired losses of one closed block of time, or of one closed hour of independent requests.
 
 Both sides answered the same requests, so each request gives one difference D = candidate loss minus
-incumbent loss. A missing label is bounded by both labels it could have been.
+incumbent loss. A missing label is bounded by all labels it could have been. Under an audit a request
+counts D / q where its label was to be sought, and 0 where it was not: the mean stays the same.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from headgate.compare.pairs import Batch, Floats, Mask, batch_of
-from headgate.compare.stays import stay_at
-from headgate.evidence import BlockSum, Entry, EvidenceRow, Source, UnitSum
-from headgate.plan.model import Exclude, Gate, Metric, Plan
+from headgate.compare.losses import cap_of, capped, difference_bounds, losses
+from headgate.compare.pairs import Batch, Floats, Mask
+from headgate.evidence import BlockSum, Entry, EvidenceRow, RateSum, Source, UnitSum
+from headgate.plan.applies import is_paired_loss, loss_range
+from headgate.plan.model import Audit, Exclude, Gate, Plan, is_capped
+from headgate.stats.exact import exact_sum
 
-PAIRED = (Metric.BRIER, Metric.ZERO_ONE)
 GRID = 2**12
-"""Steps of a `UnitSum` per unit of loss."""
+"""Steps of a `UnitSum` to its scale."""
 
 
-def quality_rows(
-    plan: Plan,
-    exchanges: pa.Table,
-    outcomes: pa.Table,
-    block: tuple[datetime, datetime],
-    entries: Sequence[Entry],
-    segments: Mapping[str, tuple[str, ...]],
+def paired_rows(
+    plan: Plan, batch: Batch, span: tuple[datetime, datetime], stay: Entry, caps: Mapping[str, float]
 ) -> list[EvidenceRow]:
-    """Return the sums of every paired gate over one closed block, overall and per segment.
+    """Return the sums of every paired gate over one closed span, overall and per segment.
 
     Parameters
     ----------
-    exchanges
-        At least those of the block, in any order; others are left out.
-    outcomes
-        As the outcome log has them, with the plan's column names, not cleaned yet: what contradicts
-        an outcome after its block closed must not reach back into it. A label known later than the
-        block's end plus the plan's maturity is missing, whenever this is called: a closed block has
-        one value for ever.
-    block
-        [start, end), aware UTC.
-    entries
-        All stays so far; the one in force at the block's start is the block's.
-    segments
-        Per column the values frozen at preflight; any other value counts as ``other``.
+    batch
+        The requests of the span with the labels known when it closed.
+    span
+        [start, end), aware UTC: a block, or an hour under ``block: none``.
+    stay
+        The one in force at the span's start.
+    caps
+        Per gate the cap frozen before this span: see `headgate.compare.caps`.
 
     Returns
     -------
     list of EvidenceRow
-        Each with a `BlockSum` in the metric's unit, not clipped. No row where no request has both
-        answers, or where the plan excludes every one that has for want of a label.
+        Per gate and segment a `BlockSum`, in the metric's unit and not clipped, or a `UnitSum`; per
+        capped gate a `RateSum` of the candidate's losses above the cap. No row where no request has
+        both answers, where the plan excludes every one that has for want of a label, or where the gate
+        has no cap yet.
 
     Raises
     ------
-    EvidenceError
-        If there are no entries.
     InputError
-        If the outcome log is not as the plan says.
+        If a loss function of one's own fails or returns what is no loss.
     """
-    return _rows(plan, exchanges, outcomes, block, entries, segments, _block_sum)
-
-
-def unit_rows(
-    plan: Plan,
-    exchanges: pa.Table,
-    outcomes: pa.Table,
-    hour: tuple[datetime, datetime],
-    entries: Sequence[Entry],
-    segments: Mapping[str, tuple[str, ...]],
-) -> list[EvidenceRow]:
-    """Return the same for one closed hour under ``block: none``: every request counts by itself.
-
-    Each row holds a `UnitSum`: D on a grid of 2**-12, the worst rounded up and the best down, so
-    that rounding helps neither to advance nor to roll back.
-    """
-    return _rows(plan, exchanges, outcomes, hour, entries, segments, _unit_sum)
+    segmented = plan.segments.gates if plan.segments else {}
+    q = plan.outcomes.missing.audit if isinstance(plan.outcomes.missing, Audit) else 1.0
+    rows = []
+    for gate in plan.gates:
+        cap = cap_of(gate, caps.get(gate.name))
+        if not is_paired_loss(gate, plan) or (cap is None and is_capped(gate, plan)):
+            continue
+        request = np.flatnonzero(batch.paired)
+        found, passed = _differences(plan, gate, batch, request, cap)
+        counted: list[tuple[str, str | None, BlockSum | UnitSum | RateSum]] = []
+        for segment, members in batch.parts.items():
+            if segment is not None and gate.name not in segmented:
+                continue
+            part = found.among(members[request], int((members & ~batch.paired).sum()))
+            used = part.among(part.known) if isinstance(plan.outcomes.missing, Exclude) else part
+            if len(used.entity):
+                units = plan.unit.block == "none"
+                one = _unit_sum(part, used, q, loss_range(gate, plan)) if units else _block_sum(part, used, q)
+                counted.append((gate.name, segment, one))
+        if is_capped(gate, plan) and found.known.any():
+            above = RateSum(int(found.known.sum()), passed)
+            counted.append((f"{gate.name}-capped", None, above))
+        rows += [
+            EvidenceRow(name, segment, span[0], stay.entry, stay.share_bp, Source.SHADOW, "batch", one)
+            for name, segment, one in counted
+        ]
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
 class _Differences:
-    """D of the m pairs of one segment and gate; equal ``entity`` numbers stand together.
+    """D of the m pairs of one gate, sorted by (entity, request id); all arrays are of shape (m,).
 
-    ``worst`` and ``best`` differ only where the label is missing; ``known`` says where it is not.
+    Attributes
+    ----------
+    worst, best
+        D, not weighted. They differ only where the label is missing; 0 where it was not to be sought.
+    known, missing
+        A label was sought, and it is there, or not.
+    above
+        How many of both sides' losses are known and above the cap.
+    cap
+        Largest loss counted; None: any.
+    unpaired
+        Requests of the same part without both answers.
     """
 
     entity: npt.NDArray[np.int64]
     worst: Floats
     best: Floats
     known: Mask
-    excluded: int
-    unpaired: int
+    missing: Mask
+    above: npt.NDArray[np.int8]
+    cap: float | None
+    unpaired: int = 0
+
+    def among(self, members: Mask, unpaired: int | None = None) -> _Differences:
+        """Return those of the members, a mask of shape (m,)."""
+        at = np.flatnonzero(members)
+        return _Differences(
+            self.entity.take(at),
+            self.worst.take(at),
+            self.best.take(at),
+            self.known.take(at),
+            self.missing.take(at),
+            self.above.take(at),
+            self.cap,
+            self.unpaired if unpaired is None else unpaired,
+        )
 
 
-def _rows(
-    plan: Plan,
-    exchanges: pa.Table,
-    outcomes: pa.Table,
-    span: tuple[datetime, datetime],
-    entries: Sequence[Entry],
-    segments: Mapping[str, tuple[str, ...]],
-    summed: Callable[[_Differences], BlockSum | UnitSum],
-) -> list[EvidenceRow]:
-    stay = stay_at(entries, span[0])
-    batch = batch_of(plan, exchanges, outcomes, span, segments)
-    segmented = plan.segments.gates if plan.segments else {}
-    rows = []
-    for gate in plan.gates:
-        if gate.metric not in PAIRED:
-            continue
-        losses = _losses(plan, gate, batch)
-        for segment, members in batch.parts.items():
-            if segment is not None and gate.name not in segmented:
-                continue
-            differences = _differences(plan, batch, losses, members)
-            if len(differences.entity):
-                rows.append(
-                    EvidenceRow(
-                        gate.name, segment, span[0], stay.entry, stay.share_bp,
-                        Source.SHADOW, "batch", summed(differences),
-                    )
-                )  # fmt: skip
-    return rows
+def _differences(
+    plan: Plan, gate: Gate, batch: Batch, request: npt.NDArray[np.intp], cap: float | None
+) -> tuple[_Differences, int]:
+    """Return D of the pairs, places ``request`` of the batch, and the candidate's losses above the cap."""
+    incumbent, candidate, label = (side[request] for side in (batch.incumbent, batch.candidate, batch.label))
+    labelled, sought = ~np.isnan(label), batch.drawn[request]
+    # Labels of requests that were not drawn are there for a reason, which may be the answer.
+    known, missing = sought & labelled, sought & ~labelled
+    lost = [losses(gate, plan, side[known], label[known]) for side in (candidate, incumbent)]
+    worst = np.zeros(len(request))
+    worst[known] = capped(lost[0], cap) - capped(lost[1], cap)
+    best = worst.copy()
+    if missing.any():
+        best[missing], worst[missing] = difference_bounds(
+            gate, plan, incumbent[missing], candidate[missing], cap
+        )
+    above, passed = np.zeros(len(request), dtype=np.int8), 0
+    if cap is not None:
+        above[known] = (lost[0] > cap).astype(np.int8) + (lost[1] > cap)
+        passed = int((lost[0] > cap).sum())
+    return _Differences(batch.entity[request], worst, best, known, missing, above, cap), passed
 
 
-def _losses(plan: Plan, gate: Gate, batch: Batch) -> tuple[Floats, Floats]:
-    """Return D of every request, were its label 0 and were it 1."""
-
-    def loss(prediction: Floats, label: float) -> Floats:
-        if gate.metric is Metric.BRIER:
-            away = prediction - label
-            return away * away
-        if plan.prediction.kind == "probability":
-            prediction = (prediction >= plan.prediction.threshold).astype(np.float64)
-        wrong: Floats = (prediction != label).astype(np.float64)
-        return wrong
-
-    zero, one = (loss(batch.candidate, y) - loss(batch.incumbent, y) for y in (0.0, 1.0))
-    return zero, one
-
-
-def _differences(plan: Plan, batch: Batch, losses: tuple[Floats, Floats], members: Mask) -> _Differences:
-    pairs = members & batch.paired
-    known = ~np.isnan(batch.label)
-    used = pairs & known if isinstance(plan.outcomes.missing, Exclude) else pairs
-    zero, one = losses
-    observed = np.where(batch.label == 1, one, zero)
-    return _Differences(
-        entity=batch.entity[used],
-        worst=np.where(known, observed, np.maximum(zero, one))[used],
-        best=np.where(known, observed, np.minimum(zero, one))[used],
-        known=known[used],
-        excluded=int(pairs.sum() - used.sum()),
-        unpaired=int((members & ~batch.paired).sum()),
-    )
-
-
-def _block_sum(d: _Differences) -> BlockSum:
-    missing = int((~d.known).sum())
-    means = _entity_means(d.entity[d.known], d.worst[d.known])
-    observed = math.fsum(means) / len(means) if means else math.nan
-    if missing:
-        worst, best = (_entity_means(d.entity, side) for side in (d.worst, d.best))
-        high, low = math.fsum(worst) / len(worst), math.fsum(best) / len(best)
-    else:
-        high = low = observed
-    if not means:
-        # Nothing was observed (pairs = 0 says so), but the bounds hold: shown is their middle.
-        observed = (high + low) / 2
+def _block_sum(part: _Differences, used: _Differences, q: float) -> BlockSum:
+    worst, best, means = _entity_means(used, q)
+    high = _mean(worst)
+    low = high if best is worst else _mean(best)
+    # Where nothing was observed (no entities, so it says) the bounds hold: shown is their middle.
+    observed = high if means is worst else _mean(means) if len(means) else (high + low) / 2
+    excluded = len(part.entity) - len(used.entity)
+    with_excluded = _entity_means(part, q)[:2] if excluded else ()
+    held = used.known | used.missing
     return BlockSum(
         worst=high,
         best=low,
         observed=observed,
         entities=len(means),
-        pairs=int(d.known.sum()),
-        missing=missing,
-        excluded=d.excluded,
-        unpaired=d.unpaired,
-        spread=math.fsum((mean - observed) ** 2 for mean in means),
+        pairs=int(used.known.sum()),
+        missing=int(used.missing.sum()),
+        excluded=excluded,
+        unpaired=part.unpaired,
+        spread=exact_sum((means - observed) ** 2),
+        cap=used.cap,
+        capped=int(used.above.sum()),
+        largest=int(np.diff(_edges(used.entity[held])).max(initial=0)),
+        worst_with_excluded=_mean(with_excluded[0]) if with_excluded else None,
+        best_with_excluded=_mean(with_excluded[1]) if with_excluded else None,
     )
 
 
-def _entity_means(entity: npt.NDArray[np.int64], values: Floats) -> list[float]:
-    """Return the mean per entity. `math.fsum` rounds once, so no order of requests changes a bit."""
-    listed = values.tolist()
-    bounds = np.flatnonzero(np.diff(entity)) + 1
-    starts, ends = [0, *bounds.tolist()], [*bounds.tolist(), len(listed)]
-    return [math.fsum(listed[a:b]) / (b - a) for a, b in zip(starts, ends, strict=True) if b > a]
+def _entity_means(d: _Differences, q: float) -> tuple[Floats, Floats, Floats]:
+    """Return the mean per entity at its worst and best, and of what was observed where anything was."""
+    edges = _edges(d.entity)
+    worst = _means(edges, d.worst / q)
+    if not d.missing.any():
+        return worst, worst, worst
+    unsure = np.logical_or.reduceat(d.missing, edges[:-1])
+    there = d.among(np.repeat(unsure, np.diff(edges)))
+    best = worst.copy()
+    best[unsure] = _means(_edges(there.entity), there.best / q)
+    shown = there.among(~there.missing)
+    observed = _means(_edges(shown.entity), shown.worst / q)
+    return worst, best, np.concatenate([worst[~unsure], observed])
 
 
-def _unit_sum(d: _Differences) -> UnitSum:
+def _edges(entity: npt.NDArray[np.int64]) -> npt.NDArray[np.intp]:
+    """Return where each entity begins, and the end of the last."""
+    if not len(entity):
+        return np.zeros(1, dtype=np.intp)
+    changes = np.flatnonzero(np.diff(entity)) + 1
+    return np.concatenate([np.zeros(1, dtype=np.intp), changes, np.array([len(entity)])])
+
+
+def _means(edges: npt.NDArray[np.intp], values: Floats) -> Floats:
+    """Return the mean per entity, each rounded once as by `math.fsum`."""
+    starts, counts = edges[:-1], np.diff(edges)
+    sums = values[starts]
+    # Most entities come once or twice a block, and two numbers are rounded once by plain addition.
+    twice = np.flatnonzero(counts == 2)
+    sums[twice] += values[starts[twice] + 1]
+    often = np.flatnonzero(counts > 2)
+    if len(often):
+        listed = values.tolist()
+        spans = zip(edges[often].tolist(), edges[often + 1].tolist(), strict=True)
+        sums[often] = [math.fsum(listed[start:end]) for start, end in spans]
+    means: Floats = sums / counts
+    return means
+
+
+def _mean(values: Floats) -> float:
+    """One rounding, so no order of requests changes a bit."""
+    return exact_sum(values) / len(values)
+
+
+def _unit_sum(part: _Differences, used: _Differences, q: float, largest: float) -> UnitSum:
+    largest = largest if used.cap is None else used.cap
+    # Divided first: a difference at its bound is exactly one, whatever the bound is.
     return UnitSum(
-        worst=_on_grid(np.ceil(d.worst * GRID)),
-        best=_on_grid(np.floor(d.best * GRID)),
-        missing=int((~d.known).sum()),
-        excluded=d.excluded,
-        unpaired=d.unpaired,
+        worst=_on_grid(np.ceil(used.worst / largest * GRID)),
+        best=_on_grid(np.floor(used.best / largest * GRID)),
+        missing=int(used.missing.sum()),
+        excluded=len(part.entity) - len(used.entity),
+        unpaired=part.unpaired,
+        scale=largest / q,
+        capped=int(used.above.sum()),
     )
 
 

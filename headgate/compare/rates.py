@@ -1,75 +1,123 @@
-"""Errors and coverage of the candidate in shadow, as counts per hour."""
+"""Rates that need no label, as counts per hour: errors, fallbacks, rejects, coverage, disagreement."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from headgate.compare.stays import HOUR, column_micros, stay_indices
+from headgate.compare.cells import Mask, cells_of
+from headgate.compare.stays import column_micros
 from headgate.evidence import Entry, EvidenceRow, RateSum, Source
 from headgate.plan.model import Metric, Plan
-from headgate.ports import Status
+from headgate.ports import Side, Status
 
-RATES = (Metric.ERROR_RATE, Metric.COVERAGE)
+COUNTED = frozenset(
+    {Metric.ERROR_RATE, Metric.FALLBACK_RATE, Metric.REJECT_RATE, Metric.COVERAGE, Metric.DISAGREEMENT}
+)
+"""Rates that exchanges tell by themselves."""
 
 
-def shadow_rate_rows(
-    plan: Plan, exchanges: pa.Table, entries: Sequence[Entry], part: str
+def window_rows(
+    plan: Plan,
+    exchanges: pa.Table,
+    entries: Sequence[Entry],
+    part: str,
+    candidate_side: Mask | None = None,
 ) -> list[EvidenceRow]:
-    """Return hourly counts of every rate gate, from exchanges made while the share was 0.
-
-    At a share above 0 the plane's log says what callers really got; a batch call says nothing about
-    that, so those exchanges are left out here.
+    """Return hourly counts of every rate gate that exchanges tell without a label.
 
     Parameters
     ----------
     exchanges
-        Table of exchanges, any order.
+        Table of n exchanges, any order, each request once.
     entries
         All stays so far, in order of time.
     part
         Which window these exchanges are; each window is counted once.
+    candidate_side
+        Shape (n,): at a share above 0, which requests are the candidate's. None: the plane's log says
+        what callers really got and is counted elsewhere (`headgate.compare.traffic`), so above share 0
+        only disagreement is counted here.
 
     Returns
     -------
     list of EvidenceRow
-        ``error_rate``: n = requests the candidate was asked, x = error, timeout or invalid.
+        ``error_rate``, ``fallback_rate``: n = requests the candidate was asked, x = error, timeout or
+        invalid, so that the incumbent stands in. Above share 0 a rejected request is among the n, as in
+        the plane's log. ``reject_rate``: n = all requests, x = refused by the input contract.
         ``coverage``: n = all requests, x = those without a usable answer, rejected ones included.
+        ``disagreement``: n = requests that both sides answered, x = those on which their decisions
+        differ, at every share: both sides are scored off the answer path.
         An hour in which nothing was asked has no row.
     """
-    gates = [gate for gate in plan.gates if gate.metric in RATES]
+    gates = [gate for gate in plan.gates if gate.metric in COUNTED]
     if not gates or not exchanges.num_rows:
         return []
-    at = column_micros(exchanges["at"])
-    stays = stay_indices(entries, at)
-    shadow = np.array([entry.share_bp == 0 for entry in entries])[stays]
-    answered = _is(exchanges, Status.OK)
-    asked = ~_is(exchanges, Status.REJECTED)
-    counted = {Metric.ERROR_RATE: shadow & asked, Metric.COVERAGE: shadow}
-
-    hours = at // (HOUR // timedelta(microseconds=1))
-    cells, cell = np.unique(np.stack([hours, stays], axis=1), axis=0, return_inverse=True)
-    cell = cell.reshape(-1)
+    cells = cells_of(entries, column_micros(exchanges["at"]))
+    counts = _counts(plan, exchanges, cells.share_bp == 0, candidate_side, {gate.metric for gate in gates})
     rows = []
     for gate in gates:
-        among = counted[gate.metric]
-        n = np.bincount(cell[among], minlength=len(cells))
-        x = np.bincount(cell[among & ~answered], minlength=len(cells))
-        for (hour, stay), total, events in zip(cells.tolist(), n.tolist(), x.tolist(), strict=True):
-            if total:
-                batch = pa.scalar(hour * 3600, pa.timestamp("s", tz="UTC")).as_py()
-                entry = entries[stay]
-                rows.append(
-                    EvidenceRow(
-                        gate.name, None, batch, entry.entry, 0, Source.SHADOW, part, RateSum(total, events)
-                    )
-                )
+        among, events = counts[gate.metric]
+        for hour, entry, (n, x) in cells.count(among, among & events):
+            seen_by_plane = entry.share_bp > 0 and gate.metric is not Metric.DISAGREEMENT
+            source = Source.PLANE if seen_by_plane else Source.SHADOW
+            rows.append(
+                EvidenceRow(gate.name, None, hour, entry.entry, entry.share_bp, source, part, RateSum(n, x))
+            )
     return rows
 
 
-def _is(exchanges: pa.Table, status: Status) -> np.ndarray:
-    return np.asarray(pc.equal(exchanges["candidate_status"], status.value), dtype=bool)
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """How the candidate fared with n requests, each of shape (n,); one of the three is true for each."""
+
+    ok: Mask
+    rejected: Mask
+    failed: Mask
+
+
+def _counts(
+    plan: Plan, exchanges: pa.Table, shadow: Mask, candidate_side: Mask | None, asked: set[Metric]
+) -> dict[Metric, tuple[Mask, Mask]]:
+    """Return per metric which requests are counted and which of them are events, of shape (n,) each."""
+    counts = {}
+    if asked - {Metric.DISAGREEMENT}:
+        found = _answers(exchanges)
+        live = np.zeros_like(shadow) if candidate_side is None else candidate_side & ~shadow
+        all_of_them, tried = shadow | live, (shadow & ~found.rejected) | live
+        counts = {
+            Metric.ERROR_RATE: (tried, found.failed),
+            Metric.FALLBACK_RATE: (tried, found.failed),
+            Metric.REJECT_RATE: (all_of_them, found.rejected),
+            Metric.COVERAGE: (all_of_them, ~found.ok),
+        }
+    if Metric.DISAGREEMENT in asked:
+        counts[Metric.DISAGREEMENT] = _decisions(plan, exchanges)
+    return counts
+
+
+def _answers(exchanges: pa.Table) -> _Answers:
+    ok, rejected = (_is(exchanges, Side.CANDIDATE, status) for status in (Status.OK, Status.REJECTED))
+    return _Answers(ok, rejected, ~(ok | rejected))
+
+
+def _decisions(plan: Plan, exchanges: pa.Table) -> tuple[Mask, Mask]:
+    """Return where both sides answered, and where what follows from their answers differs."""
+    answers = [
+        np.asarray(exchanges[f"{side}_prediction"].cast(pa.float64()), dtype=np.float64) for side in Side
+    ]
+    both = ~np.isnan(answers[0]) & ~np.isnan(answers[1])
+    for side in Side:
+        both &= _is(exchanges, side, Status.OK)
+    if plan.prediction.kind != "probability":
+        return both, answers[0] != answers[1]
+    threshold = plan.prediction.threshold
+    return both, (answers[0] >= threshold) != (answers[1] >= threshold)
+
+
+def _is(exchanges: pa.Table, side: Side, status: Status) -> Mask:
+    return np.asarray(pc.equal(exchanges[f"{side}_status"], status.value), dtype=np.bool_)

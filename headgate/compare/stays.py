@@ -14,13 +14,13 @@ from headgate.evidence import Entry
 from headgate.plan.model import Plan
 
 HOUR = timedelta(hours=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def micros(at: datetime) -> int:
     """Return microseconds since 1970 (UTC), exactly."""
-    return (at - _EPOCH) // _MICROSECOND
+    return (at - EPOCH) // _MICROSECOND
 
 
 def column_micros(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[np.int64]:
@@ -68,7 +68,7 @@ def closed_batches(plan: Plan, since: datetime, now: datetime) -> Iterator[tuple
     Unit tests show it with a plan; blocks of a day and a maturity of two days close on the third day.
     """
     length = HOUR if plan.unit.block == "none" else plan.unit.block
-    start = since - (since - _EPOCH) % length
+    start = since - (since - EPOCH) % length
     start = start.astimezone(UTC)
     while start + length + plan.outcomes.maturity <= now:
         yield start, start + length

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from headgate.compare.answered import EVENTS, SERVER_ERROR, unanswered
 from headgate.compare.copies import Copies, Waiting
 from headgate.compare.latency import Reference, slower
 from headgate.compare.stays import hour_of
@@ -29,9 +30,6 @@ from headgate.evidence import (
 from headgate.plan.model import Applies, Metric, Plan
 from headgate.ports import Mirrored, Served, Side
 from headgate.routing import FULL_BP
-
-_SERVER_ERROR = 500
-_REFUSED = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +114,9 @@ def traffic_rows(
     Returns
     -------
     rows
-        At a share above 0 ``error_rate`` and ``coverage`` of candidate-assigned requests; below
-        100 % also latency sums of both sides and the ``split``; at share 0 latency pairs.
+        At a share above 0 the rates of candidate-assigned requests (errors, fallbacks, rejects,
+        coverage); below 100 % also latency sums of both sides and the ``split``; at share 0 latency
+        pairs.
     state
         For the next chunk.
     newly_seen
@@ -138,20 +137,6 @@ def traffic_rows(
     return fold.rows(part), fold.state(), fold.new
 
 
-def failed(line: Served) -> bool:
-    """Return whether the assigned side did not do its job: somebody else answered, nobody, or a 5xx."""
-    return line.served is not line.assigned or line.status >= _SERVER_ERROR
-
-
-def uncovered(line: Served) -> bool:
-    """Return whether the caller got no answer from the assigned side: failed, or the input refused.
-
-    A refusal counts here as a rejected request does in shadow: a candidate that refuses everything
-    has no errors, and must not pass for it.
-    """
-    return failed(line) or line.status >= _REFUSED
-
-
 _Counted = RateSum | LatencySplitSum | LatencyPairSum | SplitSum | TrafficSum
 _Key = tuple[str, datetime, tuple[int, int], type[_Counted]]
 
@@ -161,7 +146,7 @@ class _Fold:
 
     def __init__(self, plan: Plan, state: TrafficState, first_hour: datetime) -> None:
         latency = [gate for gate in plan.gates if gate.metric is Metric.LATENCY]
-        self._rates = [gate for gate in plan.gates if gate.metric in (Metric.ERROR_RATE, Metric.COVERAGE)]
+        self._rates = [(gate.name, EVENTS[gate.metric]) for gate in plan.gates if gate.metric in EVENTS]
         self.pair_gates = {g.name: g for g in latency if g.applies is not Applies.SPLIT}
         self._split_gates = [g for g in latency if g.applies is not Applies.SHADOW]
         self._first_hour = first_hour
@@ -191,17 +176,16 @@ class _Fold:
                 self._latency(line, entry)
                 self._split(line, entry)
         # Last, so that the request that freezes a tau is not judged by it.
-        if line.assigned is line.served is Side.INCUMBENT and 0 < line.status < _SERVER_ERROR:
+        if line.assigned is line.served is Side.INCUMBENT and 0 < line.status < SERVER_ERROR:
             self._reference.add(line.latency_ms)
 
     def _told(self, line: Served, entry: Entry) -> None:
         candidate = line.assigned is Side.CANDIDATE
-        unanswered = line.served is None or line.status >= _SERVER_ERROR
         self._cell(TRAFFIC, line.at, (entry.entry, entry.share_bp), TrafficSum).update(
             n1=int(candidate),
             n0=int(not candidate),
             fallbacks=int(candidate and line.served is Side.INCUMBENT),
-            failed=int(unanswered),
+            failed=int(unanswered(line)),
         )
 
     def copy(self, copy: Mirrored) -> None:
@@ -213,10 +197,9 @@ class _Fold:
     def _rate(self, line: Served, entry: Entry) -> None:
         if line.assigned is not Side.CANDIDATE:
             return
-        for gate in self._rates:
-            bad = failed(line) if gate.metric is Metric.ERROR_RATE else uncovered(line)
-            cell = self._cell(gate.name, line.at, (entry.entry, entry.share_bp), RateSum)
-            cell.update(n=1, x=int(bad))
+        for name, happened in self._rates:
+            cell = self._cell(name, line.at, (entry.entry, entry.share_bp), RateSum)
+            cell.update(n=1, x=int(happened(line)))
 
     def _latency(self, line: Served, entry: Entry) -> None:
         for gate in self._split_gates:
@@ -225,8 +208,7 @@ class _Fold:
                 continue
             cell = self._cell(gate.name, line.at, (entry.entry, entry.share_bp), LatencySplitSum)
             if line.assigned is Side.CANDIDATE:
-                no_answer = line.served is None or line.status >= _SERVER_ERROR
-                adv, rb = slower(gate, tau, line.latency_ms, no_answer=no_answer)
+                adv, rb = slower(gate, tau, line.latency_ms, no_answer=unanswered(line))
                 cell.update(n1=1, c_adv=int(adv), c_rb=int(rb))
             else:
                 cell.update(n0=1, i_tau=int(line.latency_ms > tau))
@@ -241,7 +223,7 @@ class _Fold:
         self._cell(SPLIT, line.at, (entry.entry, entry.share_bp), SplitSum).update({side: 1})
 
     def _pair(self, live: Waiting, copy: Mirrored) -> None:
-        no_answer = copy.status == 0 or copy.status >= _SERVER_ERROR
+        no_answer = copy.status == 0 or copy.status >= SERVER_ERROR
         for name in live.judged:
             gate = self.pair_gates.get(name)
             if gate is None:

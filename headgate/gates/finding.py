@@ -15,10 +15,15 @@ _FAR = 1e9
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trail:
-    """log E after each batch, and the units counted by then; both of shape (T,)."""
+    """log E after each batch, and the units counted by then; both of shape (T,).
+
+    ``wealth``, where it is kept: log-capital of each bet behind log E, shape (K, T), which the watch
+    reads anew.
+    """
 
     log_e: FloatArray
     units: FloatArray
+    wealth: FloatArray | None = None
 
     @property
     def now(self) -> float:
@@ -72,7 +77,8 @@ class Finding:
     estimate, lower, upper
         In the metric's own unit; None without data.
     unit
-        What ``samples`` counts: ``blocks``, ``requests``, or ``hours`` where requests share their shocks.
+        What ``samples`` counts: ``blocks``, ``requests``, or ``hours`` (``batches`` where labels are waited
+        for) where requests share their shocks.
     requests
         Requests in ``advance``'s hours where hours are counted: ``min_samples`` is about requests.
     seen
@@ -107,6 +113,6 @@ class Finding:
         >>> Finding(Trail(np.zeros(2), np.array([1.0, 2.0])), unit="hours", requests=100).fewest(400)
         8
         """
-        if self.unit != "hours" or not self.requests:
+        if self.unit == "requests" or not self.requests:
             return min_samples
         return ceil(min_samples * self.advance.samples / self.requests)

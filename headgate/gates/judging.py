@@ -10,14 +10,27 @@ from math import inf, log
 import numpy as np
 
 from headgate.errors import EvidenceError
-from headgate.evidence import SPLIT, BlockSum, EvidenceRow, SplitSum, Standing
+from headgate.evidence import (
+    SPLIT,
+    BlockSum,
+    CalibrationSum,
+    EvidenceRow,
+    SplitSum,
+    Standing,
+    UnpairedSum,
+)
 from headgate.gates import words
+from headgate.gates.calibration import judge_calibration
 from headgate.gates.finding import Finding
-from headgate.gates.operation import judge_latency, judge_rate
+from headgate.gates.latency import judge_latency
+from headgate.gates.money import judge_money
 from headgate.gates.quality import judge_blocks, judge_units
 from headgate.gates.questions import Question, ask, last_restart, log_threshold
-from headgate.gates.rows import Grouped, fresh, gather, merged
-from headgate.plan.applies import PAIRED
+from headgate.gates.rates import judge_rate
+from headgate.gates.rows import Grouped, Kept, fresh, gather, merged
+from headgate.gates.unpaired import judge_unpaired
+from headgate.gates.watch import watch_verdicts
+from headgate.plan.applies import MONEY, RATES, carries, is_loss, is_unpaired
 from headgate.plan.model import Applies, Metric, Plan
 from headgate.routing import FULL_BP
 from headgate.stats import srm
@@ -25,7 +38,7 @@ from headgate.stats.segments import log_mean
 from headgate.verdicts import GateVerdict, Role, Scorecard, Verdict
 
 
-def judge(plan: Plan, rows: Sequence[EvidenceRow], standing: Standing) -> Scorecard:
+def judge(plan: Plan, rows: Sequence[EvidenceRow] | Kept, standing: Standing) -> Scorecard:
     """Judge every gate of a plan on all evidence so far.
 
     Pure: the same rows, in any order and cut into any parts, give the same bits.
@@ -35,7 +48,8 @@ def judge(plan: Plan, rows: Sequence[EvidenceRow], standing: Standing) -> Scorec
     plan
         The frozen plan.
     rows
-        All evidence of the rollout, any order; parts of one hour are added up.
+        All evidence of the rollout, any order; parts of one hour are added up. Whoever judges again
+        and again keeps it in a `Kept`.
     standing
         Step, entry, time and attempt the judgement is for.
 
@@ -65,14 +79,16 @@ def judge(plan: Plan, rows: Sequence[EvidenceRow], standing: Standing) -> Scorec
         for q, v in zip(questions, verdicts, strict=True)
         if q.gate.role is Role.SIGNAL and v.verdict is Verdict.FAIL
     ]
+    watched = watch_verdicts(plan, questions, findings, grouped, standing)
+    alarmed += [row.gate for row in watched if row.verdict is Verdict.FAIL]
     return Scorecard(
-        verdicts,
+        verdicts + watched,
         log_harm,
         threshold,
         failed.name if failed else None,
         tuple(alarmed),
         alarm,
-        _matured_through(plan, rows),
+        _matured_through(plan, grouped),
     )
 
 
@@ -81,12 +97,13 @@ def _examine(
 ) -> Finding:
     gate = question.gate
     rows = grouped.get((gate.name, question.segment), ())
-    carries = gate.metric in PAIRED and gate.evidence != "fresh"
-    advancing = fresh(rows, standing, carries=carries)
+    carried = carries(gate, plan)
+    advancing = fresh(rows, standing, carries=carried)
     since, _ = last_restart(gate.name, standing)
     if gate.role is not Role.GUARDRAIL and since is not None:
         rows = tuple(row for row in rows if row.batch >= since)
-    if split_alarm and gate.applies is Applies.SPLIT and gate.metric is Metric.LATENCY:
+    two_arms = is_unpaired(gate, plan) or (gate.metric is Metric.LATENCY and gate.applies is Applies.SPLIT)
+    if split_alarm and two_arms:
         return Finding(fault="void while the traffic split is not as configured")
     try:
         finding = _method(question, plan, rows, advancing)
@@ -111,15 +128,19 @@ def _held_to_segments(question: Question, plan: Plan, standing: Standing, findin
 def _method(
     question: Question, plan: Plan, rows: Sequence[EvidenceRow], advancing: Sequence[EvidenceRow]
 ) -> Finding:
-    match question.gate.metric:
-        case Metric.BRIER | Metric.ZERO_ONE if plan.unit.block == "none":
-            return judge_units(question, plan.unit, rows, advancing)
-        case Metric.BRIER | Metric.ZERO_ONE:
-            return judge_blocks(question, plan.unit, rows, advancing)
-        case Metric.ERROR_RATE | Metric.COVERAGE:
-            return judge_rate(question, rows, advancing)
-        case Metric.LATENCY:
-            return judge_latency(question, rows, advancing)
+    gate = question.gate
+    if is_unpaired(gate, plan):
+        return judge_unpaired(question, plan, rows, advancing)
+    if is_loss(gate):
+        judged = judge_units if plan.unit.block == "none" else judge_blocks
+        return judged(question, plan, rows, advancing)
+    if gate.metric in MONEY:
+        return judge_money(question, plan, rows, advancing)
+    if gate.metric in RATES:
+        return judge_rate(question, rows, advancing)
+    if gate.metric is Metric.CALIBRATION:
+        return judge_calibration(question, plan, rows)
+    return judge_latency(question, rows, advancing)
 
 
 def _harm(questions: Sequence[Question], findings: Sequence[Finding]) -> tuple[float, Question | None]:
@@ -191,8 +212,9 @@ def _split_alarm(grouped: Grouped, standing: Standing) -> bool:
     return evidence >= -log(srm.ALPHA * level)
 
 
-def _matured_through(plan: Plan, rows: Sequence[EvidenceRow]) -> datetime | None:
+def _matured_through(plan: Plan, grouped: Grouped) -> datetime | None:
     if plan.unit.block == "none":
         return None
-    blocks = [row.batch for row in rows if isinstance(row.sums, BlockSum)]
+    last = [rows[-1] for rows in grouped.values()]
+    blocks = [row.batch for row in last if isinstance(row.sums, BlockSum | UnpairedSum | CalibrationSum)]
     return max(blocks) + plan.unit.block if blocks else None

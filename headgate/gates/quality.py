@@ -5,68 +5,76 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date
-from math import fsum, isfinite
+from math import fsum, inf, isclose, isfinite
 
 import numpy as np
 
 from headgate.errors import EvidenceError
 from headgate.evidence import BlockSum, EvidenceRow, UnitSum
 from headgate.gates.finding import Finding, Trail
+from headgate.gates.paired_words import Shown, notes, seen
 from headgate.gates.questions import Question
 from headgate.gates.rows import counted, merged
-from headgate.plan.model import Metric, Unit
-from headgate.stats.betting import Batches
+from headgate.plan.applies import loss_range
+from headgate.plan.model import Audit, Gate, Plan, Unit, is_capped
+from headgate.stats.betting import Batches, mixture_from_any_start
 from headgate.stats.blocks import FEWEST_BLOCKS, LARGEST_DESIGN_EFFECT, autocorrelation, design_effect
 from headgate.stats.display import mean_interval
-from headgate.stats.paired import Design, advance_evidence, rollback_evidence
+from headgate.stats.paired import Design, advance_evidence, harm_wealth
 
 _GRID = 2.0**-12
 #: (grid index, count), sorted by index.
 Counts = tuple[tuple[int, int], ...]
-_METRICS = {Metric.BRIER: "Brier score", Metric.ZERO_ONE: "error rate (0/1 loss)"}
-#: Both losses lie in [0, 1], so one request's difference lies in [-1, 1].
-_RANGE = 1.0
+#: A block's value is clipped to this part of the range of the loss, unless the plan says to what.
+_BLOCK_BOUND = 0.2
 
 
 def judge_blocks(
-    question: Question, unit: Unit, rows: Sequence[EvidenceRow], fresh: Sequence[EvidenceRow]
+    question: Question, plan: Plan, rows: Sequence[EvidenceRow], fresh: Sequence[EvidenceRow]
 ) -> Finding:
     """Return the finding of a paired loss in blocks: each block is one value, clipped to the bound.
+
+    Audited blocks are not clipped: a clipped mean of A/q x D is not the mean of a clipped D. They are
+    bounded by the range of the loss over q instead.
 
     Raises
     ------
     EvidenceError
-        If a block comes twice, is no finite number, or the gate's design makes no bet.
+        If a block comes twice, is no finite number or has another cap, or the gate's design makes no bet.
     """
-    design = _design(question, unit.block_bound)
+    gate, q = question.gate, _chance(plan)
     everything, advancing = _blocks(rows), _blocks(fresh)
+    largest = _largest(gate, plan, everything)
+    if largest is None:  # no cap is known before the first block it judges
+        return Finding(unit="blocks")
+    clip = inf if q < 1 else min(plan.unit.block_bound or _BLOCK_BOUND * largest, largest)
+    limit = min(clip, largest / q)
+    design = _design(question, limit)
     if not everything:
         return Finding(unit="blocks")
-    limit = unit.block_bound
-    worst, best = (
-        np.clip([getattr(b, side) for b in everything], -limit, limit) for side in ("worst", "best")
-    )
-    bets = np.clip([b.worst for b in advancing], -limit, limit)
-    labelled = [b for b in everything if b.pairs]
-    means = [min(max(b.observed, -limit), limit) for b in labelled]
-    lower, upper = mean_interval(Batches.single(best), Batches.single(worst), limit)
+    worst, best = (np.clip([getattr(b, side) for b in everything], -clip, clip) for side in ("worst", "best"))
+    bets = np.clip([b.worst for b in advancing], -clip, clip)
+    labelled = [b for b in everything if b.entities]
+    means = [min(max(b.observed, -clip), clip) for b in labelled]
     estimate = fsum(means) / len(means) if means else None
+    interval = mean_interval(Batches.single(best), Batches.single(worst), limit)
+    shown = Shown.of(gate, estimate, *interval)
     return Finding(
         Trail(advance_evidence(Batches.single(bets), design), np.arange(1.0, len(advancing) + 1)),
-        Trail(rollback_evidence(Batches.single(best), design), np.arange(1.0, len(everything) + 1)),
-        estimate,
-        lower,
-        upper,
+        _harm(Batches.single(best), design),
+        shown.estimate,
+        shown.lower,
+        shown.upper,
         unit="blocks",
-        seen=_seen(question, estimate, lower, upper),
-        notes=_notes(everything, limit),
+        seen=seen(gate, shown, largest),
+        notes=notes(gate, plan, everything, largest, clip),
         design_effect=_block_effect(labelled),
         autocorrelation=autocorrelation([b.observed for b in labelled]),
     )
 
 
 def judge_units(
-    question: Question, unit: Unit, rows: Sequence[EvidenceRow], fresh: Sequence[EvidenceRow]
+    question: Question, plan: Plan, rows: Sequence[EvidenceRow], fresh: Sequence[EvidenceRow]
 ) -> Finding:
     """Return the finding of a paired loss whose requests are units (``block: none``).
 
@@ -74,37 +82,76 @@ def judge_units(
     requests are refused, and before five days of data it is not known, so nothing is judged, unless
     the plan says ``independent``.
     """
-    design = _design(question, _RANGE)
-    if question.gate.variance is not None:
-        # The plan's variance counts for two requests on which the sides differ entirely.
-        design = replace(design, trust=2 / question.gate.variance)
+    gate = question.gate
     hours = merged(rows, UnitSum)
+    scale = _scale(gate, plan, [sums for _, sums in hours])
+    if scale is None:
+        return Finding()
+    design = _design(question, scale)
+    if gate.variance is not None:
+        # The plan's variance counts for two requests on which the sides differ entirely.
+        design = replace(design, trust=2 * scale * scale / gate.variance)
     worst, best = (_all([getattr(sums, side) for _, sums in hours]) for side in ("worst", "best"))
     if not worst:
         return Finding()
-    means, predicted = _days(hours)
+    means, predicted = _days(hours, scale)
     effect = design_effect(means, predicted)
-    fault, wait = _refusal(unit, effect)
-    bets = _counts([sums.worst for _, sums in merged(fresh, UnitSum)])
-    harms = _counts([sums.best for _, sums in hours])
+    fault, wait = _refusal(plan.unit, effect)
+    bets = _counts([sums.worst for _, sums in merged(fresh, UnitSum)], scale)
+    harms = _counts([sums.best for _, sums in hours], scale)
     judged = not (fault or wait)
     advance = advance_evidence(bets, design) if judged else np.zeros(bets.counts.shape[-1])
-    rollback = rollback_evidence(harms, design) if judged else np.zeros(harms.counts.shape[-1])
-    lower, upper = mean_interval(_counts([best]), _counts([worst]), _RANGE)
-    estimate = (_mean(worst) + _mean(best)) / 2
+    interval = mean_interval(_counts([best], scale), _counts([worst], scale), scale)
+    shown = Shown.of(gate, (_mean(worst) + _mean(best)) / 2 * scale, *interval)
+    largest = scale * _chance(plan)
     return Finding(
         Trail(advance, np.cumsum(bets.units())),
-        Trail(rollback, np.cumsum(harms.units())),
-        estimate,
-        lower,
-        upper,
-        seen=_seen(question, estimate, lower, upper),
-        notes=_notes([sums for _, sums in hours], _RANGE),
+        _harm(harms, design) if judged else Trail(np.zeros(len(hours)), np.cumsum(harms.units())),
+        shown.estimate,
+        shown.lower,
+        shown.upper,
+        seen=seen(gate, shown, largest),
+        notes=notes(gate, plan, [sums for _, sums in hours], largest, inf),
         design_effect=effect,
         autocorrelation=autocorrelation(means),
         fault=fault,
         wait=wait,
     )
+
+
+def _harm(differences: Batches, design: Design) -> Trail:
+    wealth = harm_wealth(differences, design)
+    return Trail(mixture_from_any_start(wealth), np.cumsum(differences.units()), wealth)
+
+
+def _chance(plan: Plan) -> float:
+    """Return the chance with which a label is sought; 1 without an audit."""
+    return plan.outcomes.missing.audit if isinstance(plan.outcomes.missing, Audit) else 1.0
+
+
+def _named(gate: Gate, plan: Plan) -> float | None:
+    """Return the largest loss where the plan or the metric says it; None where it was frozen."""
+    if gate.cap is not None and gate.payoff is None:
+        return gate.cap
+    return None if is_capped(gate, plan) else loss_range(gate, plan)
+
+
+def _largest(gate: Gate, plan: Plan, blocks: Sequence[BlockSum]) -> float | None:
+    """Return the largest loss of one request; None where it is a cap and no block was judged yet."""
+    named, caps = _named(gate, plan), {b.cap for b in blocks if b.cap is not None}
+    if len(caps | ({named} if caps and named is not None else set())) > 1:
+        raise EvidenceError(f"blocks were summed with different caps: {sorted(caps)}, the plan says {named}")
+    return next(iter(caps), named)
+
+
+def _scale(gate: Gate, plan: Plan, hours: Sequence[UnitSum]) -> float | None:
+    """Return the largest difference of a unit, weighted; None where no hour tells it."""
+    named, scales = _named(gate, plan), {sums.scale for sums in hours}
+    expected = None if named is None else named / _chance(plan)
+    found = next(iter(scales), expected)
+    if len(scales) > 1 or (found is not None and expected is not None and not isclose(found, expected)):
+        raise EvidenceError(f"hours stand on grids of {sorted(scales)}; the plan's is {expected}")
+    return found
 
 
 def _refusal(unit: Unit, effect: float | None) -> tuple[str, str]:
@@ -132,6 +179,7 @@ def _all(hours: Sequence[Counts]) -> Counts:
 
 
 def _mean(counts: Counts) -> float:
+    """Return the mean in units of the scale."""
     return sum(index * count for index, count in counts) / sum(count for _, count in counts) * _GRID
 
 
@@ -143,10 +191,10 @@ def _design(question: Question, limit: float) -> Design:
 
 
 def _blocks(rows: Sequence[EvidenceRow]) -> list[BlockSum]:
-    """Return the blocks that hold anything: one without a pair or a missing label says nothing."""
-    blocks = [sums for _, sums in merged(rows, BlockSum) if sums.pairs or sums.missing]
+    """Return the blocks that hold anything. One in which an audit drew nobody holds a 0 and counts."""
+    blocks = [sums for _, sums in merged(rows, BlockSum) if sums.entities or sums.missing]
     for block in blocks:
-        shown = block.observed if block.pairs else 0.0
+        shown = block.observed if block.entities else 0.0
         if not all(isfinite(value) for value in (block.worst, block.best, block.spread, shown)):
             raise EvidenceError(f"a block holds a value that is no finite number: {block}")
     return blocks
@@ -158,17 +206,17 @@ def _block_effect(blocks: Sequence[BlockSum]) -> float | None:
     return design_effect([b.observed for b in several], predicted)
 
 
-def _counts(hours: Sequence[Counts]) -> Batches:
+def _counts(hours: Sequence[Counts], scale: float) -> Batches:
     """Return counts on the grid as batches, padded with nothing to the widest hour."""
     widest = max((len(hour) for hour in hours), default=0)
     values, counts = np.zeros((widest, len(hours))), np.zeros((widest, len(hours)))
     for at, hour in enumerate(hours):
         for place, (index, count) in enumerate(hour):
-            values[place, at], counts[place, at] = index * _GRID, count
+            values[place, at], counts[place, at] = index * _GRID * scale, count
     return Batches(values, counts)
 
 
-def _days(hours: Sequence[tuple[EvidenceRow, UnitSum]]) -> tuple[list[float], list[float]]:
+def _days(hours: Sequence[tuple[EvidenceRow, UnitSum]], scale: float) -> tuple[list[float], list[float]]:
     """Return each UTC day's mean of D and the variance of that mean if requests were independent."""
     days: dict[date, dict[int, int]] = {}
     for row, sums in hours:
@@ -182,31 +230,6 @@ def _days(hours: Sequence[tuple[EvidenceRow, UnitSum]]) -> tuple[list[float], li
             continue
         mean = sum(index * count for index, count in days[day].items()) / n
         square = fsum(count * (index - mean) ** 2 for index, count in days[day].items())
-        means.append(mean * _GRID)
-        predicted.append(square / (n - 1) / n * _GRID**2)
+        means.append(mean * _GRID * scale)
+        predicted.append(square / (n - 1) / n * (_GRID * scale) ** 2)
     return means, predicted
-
-
-def _seen(question: Question, estimate: float | None, lower: float, upper: float) -> str:
-    metric = _METRICS[question.gate.metric]
-    if estimate is None:
-        return f"candidate's {metric} is not known yet (no label)"
-    if estimate <= 0:
-        return f"candidate's {metric} is {-estimate:.4f} lower (95 % {-upper:.4f}..{-lower:.4f})"
-    return f"candidate's {metric} is {estimate:.4f} higher (95 % {lower:.4f}..{upper:.4f})"
-
-
-def _notes(sums: Sequence[BlockSum] | Sequence[UnitSum], limit: float) -> tuple[str, ...]:
-    notes = []
-    clipped = sum(1 for b in sums if isinstance(b, BlockSum) and max(abs(b.worst), abs(b.best)) > limit)
-    if clipped:
-        notes.append(f"{clipped} of {len(sums)} blocks clipped at {limit:g}")
-    for field, words in (
-        ("missing", "labels missing, taken at their worst"),
-        ("excluded", "unlabelled requests excluded by the plan"),
-        ("unpaired", "requests without both answers left out"),
-    ):
-        count = sum(getattr(b, field) for b in sums)
-        if count:
-            notes.append(f"{count} {words}")
-    return tuple(notes)

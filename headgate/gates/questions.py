@@ -8,7 +8,7 @@ from datetime import datetime
 from math import log, pi
 
 from headgate.evidence import Standing
-from headgate.plan.applies import gate_applies
+from headgate.plan.applies import LOSSES, MONEY, gate_applies
 from headgate.plan.model import Gate, Metric, Plan
 from headgate.stats.segments import weights
 from headgate.verdicts import Role
@@ -70,11 +70,11 @@ def ask(plan: Plan, standing: Standing, seen: Iterable[tuple[str, str | None]]) 
     listed = _listed(standing)
     held = set() if plan.segments is None else set(plan.segments.gates)
     shares = weights(
-        {g.name: listed if g.name in held else () for g in plan.gates if g.role is Role.GUARDRAIL}
+        {g.name: listed if g.name in held else () for g in plan.all_gates if g.role is Role.GUARDRAIL}
     )
     others = sorted({(gate, name) for gate, name in seen if name is not None and name not in listed})
     questions = []
-    for gate in plan.gates:
+    for gate in plan.all_gates:
         names: list[str | None] = [None]
         if gate.name in held:
             names += listed
@@ -98,7 +98,7 @@ def _question(
     limit = _limit(gate)
     if segment is not None and plan.segments is not None:
         limit = plan.segments.gates.get(gate.name, limit)
-    applies = gate_applies(gate, standing.share_bp) and not exempt
+    applies = gate_applies(gate, standing.share_bp, plan) and not exempt
     return Question(
         gate,
         segment,
@@ -112,15 +112,11 @@ def _question(
 
 
 def _limit(gate: Gate) -> float | None:
-    match gate.metric:
-        case Metric.BRIER | Metric.ZERO_ONE:
-            return gate.margin
-        case Metric.ERROR_RATE:
-            return gate.ceiling
-        case Metric.COVERAGE:
-            return gate.floor
-        case Metric.LATENCY:
-            return None
+    if gate.metric in LOSSES or gate.metric in MONEY:
+        return gate.margin
+    if gate.metric is Metric.COVERAGE:
+        return gate.floor
+    return gate.ceiling
 
 
 def restarted(gate: Gate, standing: Standing) -> float:

@@ -61,11 +61,12 @@ def blocks_or_independence_but_not_both(plan: Plan) -> Iterator[Finding]:
 
 def answers_are_probabilities_or_labels(plan: Plan) -> Iterator[Finding]:
     """Keep answers within 0 to 1: losses are bounded because answers are."""
-    low, high = plan.output.min, plan.output.max
-    if not 0 <= low < high <= 1:
-        found = f"{low:g} to {high:g}"
-        todo = "write `output: {min: 0, max: 1}` or a narrower range"
-        yield Finding(("output",), "a range within 0 to 1, min below max", found, todo)
+    low, high = plan.answers
+    bounded = plan.prediction.kind != "number"
+    if not low < high or (bounded and not 0 <= low < high <= 1):
+        asked = "a range within 0 to 1, min below max" if bounded else "min below max"
+        todo = "write `output: {min: 0, max: 1}` or a narrower range" if bounded else "correct the range"
+        yield Finding(("output",), asked, f"{low:g} to {high:g}", todo)
 
 
 def columns_ask_for_what_their_type_can_have(plan: Plan) -> Iterator[Finding]:
@@ -102,7 +103,7 @@ def input_columns_have_names_of_their_own(plan: Plan) -> Iterator[Finding]:
             yield Finding(path, asked, f"`{path[-1]}`", "rename the column in the request log")
 
 
-def segments_split_by_input_columns(plan: Plan) -> Iterator[Finding]:
+def segments_split_by_columns_of_few_values(plan: Plan) -> Iterator[Finding]:
     """Split by what is known when the request is scored and has few values."""
     columns = plan.input.columns if plan.input else {}
     by = plan.segments.by if plan.segments else ()
@@ -110,11 +111,7 @@ def segments_split_by_input_columns(plan: Plan) -> Iterator[Finding]:
         path: KeyPath = ("segments", "by", i)
         if name in by[:i]:
             yield Finding(path, "every column once", f'"{name}" again', "remove it")
-        elif name not in columns:
-            asked = f"an input column ({', '.join(columns) or 'there are none: add `input`'})"
-            todo = f"add {name} to input.columns, or split by another column"
-            yield Finding(path, asked, f'"{name}"', todo)
-        elif columns[name].type not in _COUNTABLE:
+        elif name in columns and columns[name].type not in _COUNTABLE:
             asked = "a column of type category, boolean or integer"
             yield Finding(path, asked, f'"{name}", a {columns[name].type}', "split by another column")
 

@@ -5,15 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from headgate.evidence import SPLIT, TRAFFIC
-from headgate.plan.applies import PAIRED, gate_applies
+from headgate.evidence import SPLIT, TRAFFIC, WATCH
+from headgate.plan.applies import (
+    LOSSES,
+    gate_applies,
+    is_paired_loss,
+    is_unpaired,
+)
 from headgate.plan.finding import Finding
 from headgate.plan.model import Applies, Gate, Metric, Plan
+from headgate.plan.ramp_rules import ramps
+from headgate.verdicts import Role
 
-_OF_PAIRED = frozenset({"margin", "expect", "harm", "variance"})
+_OF_LOSS = frozenset({"margin", "expect", "harm", "variance", "unpaired"})
+_OF_CAPPED = _OF_LOSS | {"cap"}
+_OF_DIFFERENCE = frozenset({"margin", "expect", "harm", "variance"})
+_OF_RATE = frozenset({"ceiling", "expect", "harm"})
 _OF_LATENCY = frozenset({"quantile", "ratio", "tolerate", "variance"})
 #: Keys that say something for some metrics only.
-_SPECIFIC = _OF_PAIRED | _OF_LATENCY | {"ceiling", "floor"}
+_SPECIFIC = _OF_CAPPED | _OF_RATE | _OF_LATENCY | {"floor", "loss", "payoff"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +34,44 @@ class _Keys:
     allows: frozenset[str]
 
 
+def _keys(needs: str, allows: frozenset[str]) -> _Keys:
+    asked = frozenset(needs.split())
+    return _Keys(asked, asked | allows)
+
+
 _KEYS = {
-    Metric.BRIER: _Keys(frozenset({"margin"}), _OF_PAIRED),
-    Metric.ZERO_ONE: _Keys(frozenset({"margin"}), _OF_PAIRED),
-    Metric.ERROR_RATE: _Keys(frozenset({"ceiling"}), frozenset({"ceiling"})),
-    Metric.COVERAGE: _Keys(frozenset({"floor"}), frozenset({"floor"})),
-    Metric.LATENCY: _Keys(frozenset({"quantile", "ratio", "applies"}), _OF_LATENCY),
+    Metric.BRIER: _keys("margin", _OF_LOSS),
+    Metric.ZERO_ONE: _keys("margin", _OF_LOSS | {"ratio"}),
+    Metric.ACCURACY: _keys("margin", _OF_LOSS),
+    Metric.ABSOLUTE_ERROR: _keys("margin", _OF_CAPPED),
+    Metric.SQUARED_ERROR: _keys("margin", _OF_CAPPED),
+    Metric.LOSS: _keys("margin loss", _OF_CAPPED),
+    Metric.COST: _keys("margin", _OF_CAPPED),
+    Metric.VALUE: _keys("margin", _OF_CAPPED | {"payoff"}),
+    Metric.CALIBRATION: _keys("", frozenset()),
+    Metric.DISAGREEMENT: _keys("ceiling", _OF_RATE),
+    Metric.ERROR_RATE: _keys("ceiling", _OF_RATE),
+    Metric.FALLBACK_RATE: _keys("ceiling", _OF_RATE),
+    Metric.REJECT_RATE: _keys("ceiling", _OF_RATE),
+    Metric.OVERRIDE_RATE: _keys("ceiling", _OF_RATE),
+    Metric.COVERAGE: _keys("floor", frozenset({"expect", "harm"})),
+    Metric.LATENCY: _keys("quantile ratio applies", _OF_LATENCY),
 }
 _EXAMPLE = {
     "margin": "0.005", "ceiling": "0.01", "floor": "0.97", "quantile": "0.95", "ratio": "1.25",
-    "applies": "shadow",
+    "applies": "shadow", "loss": "mymodule:myloss",
 }  # fmt: skip
 
 
 def gate_names_are_unique(plan: Plan) -> Iterator[Finding]:
     """Refuse a name given twice: evidence is kept by the gate's name."""
-    first: dict[str, int] = {SPLIT: -1, TRAFFIC: -1}
+    implied = {gate.name for gate in plan.all_gates} - {gate.name for gate in plan.gates}
+    for i, gate in enumerate(plan.gates):
+        if gate.name.startswith(WATCH):
+            todo = "rename it: what the detector says after 100 % is shown under such names"
+            asked = f"a name that does not begin with {WATCH}"
+            yield Finding(("gates", i, "name"), asked, f'"{gate.name}"', todo)
+    first: dict[str, int] = dict.fromkeys((SPLIT, TRAFFIC, *implied), -1)
     for i, gate in enumerate(plan.gates):
         seen = first.setdefault(gate.name, i)
         if seen != i:
@@ -52,7 +84,12 @@ def gate_names_are_unique(plan: Plan) -> Iterator[Finding]:
 def gates_have_the_keys_their_metric_needs(plan: Plan) -> Iterator[Finding]:
     """Ask for what a metric needs: nothing is guessed for a gate."""
     for i, gate in enumerate(plan.gates):
-        for key in sorted(_KEYS[gate.metric].needs):
+        if gate.metric not in _KEYS:
+            todo = f"remove the gate: Headgate adds a {gate.metric} gate to every capped one"
+            yield Finding(("gates", i, "metric"), f"one of {', '.join(_KEYS)}", f"{gate.metric}", todo)
+            continue
+        needs = _KEYS[gate.metric].needs - ({"margin"} if _rare(gate, plan) else frozenset())
+        for key in sorted(needs):
             if getattr(gate, key) is None:
                 asked = f"the key `{key}`, which metric {gate.metric} needs"
                 yield Finding(("gates", i, key), asked, "nothing", f"add `{key}: {_EXAMPLE[key]}`")
@@ -61,76 +98,104 @@ def gates_have_the_keys_their_metric_needs(plan: Plan) -> Iterator[Finding]:
 def gates_have_no_keys_of_other_metrics(plan: Plan) -> Iterator[Finding]:
     """Refuse a key that means nothing here: it was meant to mean something."""
     for i, gate in enumerate(plan.gates):
-        keys = _KEYS[gate.metric]
-        for key in sorted((gate.model_fields_set & _SPECIFIC) - keys.allows):
-            asked = f"only keys of metric {gate.metric} ({', '.join(sorted(keys.allows))})"
+        allows = _KEYS[gate.metric].allows if gate.metric in _KEYS else _SPECIFIC
+        given = {key for key in gate.model_fields_set & _SPECIFIC if getattr(gate, key) is not None}
+        for key in sorted(given - allows):
+            asked = f"only keys of metric {gate.metric} ({', '.join(sorted(allows)) or 'none'})"
             yield Finding(("gates", i, key), asked, f"`{key}`", "remove it, or change the metric")
 
 
 def only_paired_gates_carry_evidence(plan: Plan) -> Iterator[Finding]:
     """Keep operation fresh: what it proved at one share says nothing about a larger one."""
     for i, gate in enumerate(plan.gates):
-        if gate.evidence == "carry" and gate.metric not in PAIRED:
-            todo = f"remove it: the evidence of a {gate.metric} gate starts anew with every step"
+        if gate.evidence == "carry" and not is_paired_loss(gate, plan):
+            kind = f"{'unpaired ' if is_unpaired(gate, plan) else ''}{gate.metric}"
+            todo = f"remove it: the evidence of a {kind} gate starts anew with every step"
             yield Finding(("gates", i, "evidence"), "fresh", "carry", todo)
 
 
-def brier_needs_probabilities(plan: Plan) -> Iterator[Finding]:
-    """Refuse Brier for labels, which have no such score."""
+#: Metrics that mean something for some kinds of prediction only.
+_OF_KIND = {
+    Metric.BRIER: ("probability",),
+    Metric.CALIBRATION: ("probability",),
+    Metric.ZERO_ONE: ("probability", "label"),
+    Metric.ACCURACY: ("probability", "label"),
+    Metric.DISAGREEMENT: ("probability", "label"),
+}
+
+
+def metrics_suit_the_kind_of_prediction(plan: Plan) -> Iterator[Finding]:
+    """Refuse Brier for labels, which have no such score, and right or wrong for numbers."""
+    kind = plan.prediction.kind
+    suited = [m for m in Metric if m in LOSSES and kind in _OF_KIND.get(m, (kind,))]
     for i, gate in enumerate(plan.gates):
-        if gate.metric is Metric.BRIER and plan.prediction.kind == "label":
-            todo = "use zero_one, or serve probabilities"
-            yield Finding(("gates", i, "metric"), "zero_one, as prediction.kind is label", "brier", todo)
+        if kind not in _OF_KIND.get(gate.metric, (kind,)) or (gate.payoff and kind == "number"):
+            asked = f"a metric of prediction.kind {kind} ({', '.join(suited)})"
+            todo = f"use one of these, or serve what {gate.metric} is about"
+            yield Finding(("gates", i, "metric"), asked, f"{gate.metric}", todo)
 
 
-def margins_are_within_reach_of_a_loss(plan: Plan) -> Iterator[Finding]:
-    """Refuse margins that the clipped losses can never show."""
-    bound, name = _bound(plan)
-    for path, _, margin in _margins(plan):
-        if abs(margin) >= bound:
-            todo = "lower the margin or raise the bound" if margin > 0 else "raise the margin or the bound"
-            asked = f"a number below {name}" if margin > 0 else f"a number above -{name}"
-            yield Finding(path, f"{asked} ({bound:g})", f"{margin:g}", todo)
-
-
-def what_is_expected_is_better_than_the_margin(plan: Plan) -> Iterator[Finding]:
-    """Put what is expected on the good side of the margin: the proof bets on it."""
-    for path, gate, margin in _margins(plan):
-        if gate.expect >= margin:
-            expected = (
-                f"its expect ({gate.expect:g})"
-                if "expect" in gate.model_fields_set
-                else "0, the default of expect"
-            )
-            todo = "raise the margin, or write the improvement you expect as `expect: -…`"
-            yield Finding(path, f"a number above {expected}", f"{margin:g}", todo)
-
-
-def a_margin_of_zero_or_less_says_what_harm_is(plan: Plan) -> Iterator[Finding]:
-    """Ask for harm where its default, the margin, is not above zero."""
-    for path, gate, margin in _margins(plan):
-        if margin <= 0 and gate.harm is None:
-            todo = "add `harm:` to the gate, the worsening worth finding fast, e.g. 0.01"
-            yield Finding(path, "a `harm` beside a margin of zero or less", f"{margin:g}", todo)
-
-
-def harm_is_a_worsening(plan: Plan) -> Iterator[Finding]:
-    """Keep harm above zero and within what the losses can show."""
-    bound, name = _bound(plan)
+def calibration_only_tells(plan: Plan) -> Iterator[Finding]:
+    """Keep calibration a diagnosis: a paired Brier difference is what gates it."""
     for i, gate in enumerate(plan.gates):
-        if gate.harm is not None and not 0 < gate.harm < bound:
-            asked = f"a number above 0 and below {name} ({bound:g})"
-            todo = "write the worsening worth finding fast, in the metric's unit"
-            yield Finding(("gates", i, "harm"), asked, f"{gate.harm:g}", todo)
+        if gate.metric is Metric.CALIBRATION and gate.role is not Role.REPORT:
+            todo = "write `role: report`, and gate on brier, which falls when calibration does"
+            yield Finding(("gates", i, "role"), "report for metric calibration", f"{gate.role}", todo)
 
 
-def expect_is_within_reach_of_a_loss(plan: Plan) -> Iterator[Finding]:
-    """Refuse to expect an improvement that the clipped losses can never show."""
-    bound, name = _bound(plan)
+def a_rare_event_has_a_ratio_or_a_margin(plan: Plan) -> Iterator[Finding]:
+    """Refuse what means nothing beside a ratio, which replaces the margin of an unpaired 0/1 loss."""
     for i, gate in enumerate(plan.gates):
-        if gate.metric in PAIRED and gate.expect <= -bound:
-            asked = f"a number above -{name} (-{bound:g})"
-            yield Finding(("gates", i, "expect"), asked, f"{gate.expect:g}", "expect less or raise the bound")
+        if gate.metric is not Metric.ZERO_ONE or gate.ratio is None:
+            continue
+        if not is_unpaired(gate, plan):
+            todo = "add `unpaired: true`, or write a margin: pairs are compared by their difference"
+            yield Finding(("gates", i, "ratio"), "`ratio` only where the arms are compared", "`ratio`", todo)
+            continue
+        for key in sorted(
+            _OF_DIFFERENCE & {k for k in gate.model_fields_set if getattr(gate, k) is not None}
+        ):
+            todo = "remove one: a ratio suits rare events, a margin common ones"
+            asked = "a margin or a ratio" if key == "margin" else f"no {key} beside a ratio"
+            yield Finding(("gates", i, key), asked, f"{getattr(gate, key):g}", todo)
+        if plan.segments and gate.name in plan.segments.gates:
+            todo = "remove it: a segment proves a margin, and this gate has a ratio"
+            asked = "the name of a gate with a margin"
+            yield Finding(("segments", "gates", gate.name), asked, f"`{gate.name}`", todo)
+
+
+def a_payoff_has_no_cap(plan: Plan) -> Iterator[Finding]:
+    """Refuse a cap that means nothing: what a decision is worth lies between the payoff's own numbers."""
+    for i, gate in enumerate(plan.gates):
+        if gate.payoff is not None and gate.cap is not None:
+            yield Finding(("gates", i, "cap"), "no cap beside a payoff", f"{gate.cap:g}", "remove it")
+
+
+def overrides_have_a_column(plan: Plan) -> Iterator[Finding]:
+    """Ask where it stands that a person overruled an answer."""
+    for i, gate in enumerate(plan.gates):
+        if gate.metric is Metric.OVERRIDE_RATE and plan.outcomes.overridden is None:
+            asked = "the key `outcomes.overridden`, the column that is 1 where a person overruled the answer"
+            yield Finding(("gates", i, "metric"), asked, "nothing", "add `overridden: …` to outcomes")
+
+
+def gates_on_two_arms_count_on_a_split(plan: Plan) -> Iterator[Finding]:
+    """Refuse an unpaired gate elsewhere: in shadow and at 100 % there is one arm."""
+    for i, gate in enumerate(plan.gates):
+        if gate.applies not in (None, Applies.SPLIT) and is_unpaired(gate, plan):
+            todo = "remove it: two arms exist between 0 and 100 % alone"
+            yield Finding(("gates", i, "applies"), "split for an unpaired gate", f"{gate.applies}", todo)
+
+
+def outcomes_that_depend_on_the_decision_keep_a_holdout(plan: Plan) -> Iterator[Finding]:
+    """Ask for traffic that stays on the incumbent until the end: without it nothing could be compared."""
+    if not plan.outcomes.depends_on_decision:
+        return
+    for path, steps in ramps(plan):
+        if steps[-1].percent >= 100:
+            todo = "end the ramp below 100, e.g. at 95: the rest is the holdout until the end of the watch"
+            found = f"{steps[-1].percent:g} on the last step"
+            yield Finding((*path, len(steps) - 1, "percent"), "below 100, a holdout", found, todo)
 
 
 def latency_quantiles_can_be_measured(plan: Plan) -> Iterator[Finding]:
@@ -163,7 +228,8 @@ def every_gate_counts_on_some_step(plan: Plan) -> Iterator[Finding]:
     """Refuse a gate that never counts: it was meant to guard something."""
     for i, gate in enumerate(plan.gates):
         says_where = gate.metric is not Metric.LATENCY or gate.applies is not None
-        if says_where and not any(gate_applies(gate, step.share_bp) for step in plan.steps):
+        shares = [step.share_bp for _, steps in ramps(plan) for step in steps]
+        if says_where and not any(gate_applies(gate, share, plan) for share in shares):
             found = f"applies {gate.applies or 'all'} from {gate.from_:g} %"
             todo = "widen `applies` or lower `from`, or remove the gate"
             yield Finding(("gates", i), "a gate that counts on a step of this plan", found, todo)
@@ -171,28 +237,15 @@ def every_gate_counts_on_some_step(plan: Plan) -> Iterator[Finding]:
 
 def segments_name_paired_gates(plan: Plan) -> Iterator[Finding]:
     """Ask for paired gates: a segment must prove a margin of its own, which others do not have."""
-    paired = [gate.name for gate in plan.gates if gate.metric in PAIRED]
+    paired = [gate.name for gate in plan.gates if is_paired_loss(gate, plan) or is_unpaired(gate, plan)]
     for name in plan.segments.gates if plan.segments else ():
         if name not in paired:
             exists = any(gate.name == name for gate in plan.gates)
-            found = f"`{name}`, which is no paired gate" if exists else f"`{name}`, which is no gate"
-            asked = f"the name of a brier or zero_one gate ({', '.join(paired) or 'there is none'})"
+            found = f"`{name}`, which has no margin" if exists else f"`{name}`, which is no gate"
+            asked = f"the name of a gate on a loss ({', '.join(paired) or 'there is none'})"
             yield Finding(("segments", "gates", name), asked, found, "correct the name or remove it")
 
 
-def _bound(plan: Plan) -> tuple[float, str]:
-    """Return what a paired difference can reach at most, and what to call it."""
-    if plan.unit.block == "none":
-        return 1.0, "the largest loss"
-    return plan.unit.block_bound, "unit.block_bound"
-
-
-def _margins(plan: Plan) -> Iterator[tuple[tuple[str | int, ...], Gate, float]]:
-    """Yield every margin of a paired gate, overall and for segments, with where it stands."""
-    for i, gate in enumerate(plan.gates):
-        if gate.metric not in PAIRED:
-            continue
-        if gate.margin is not None:
-            yield ("gates", i, "margin"), gate, gate.margin
-        if plan.segments and gate.name in plan.segments.gates:
-            yield ("segments", "gates", gate.name), gate, plan.segments.gates[gate.name]
+def _rare(gate: Gate, plan: Plan) -> bool:
+    """Say whether a ratio stands in place of the margin."""
+    return gate.metric is Metric.ZERO_ONE and gate.ratio is not None and is_unpaired(gate, plan)

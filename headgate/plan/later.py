@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from headgate.plan.finding import Finding, KeyPath, show
+from headgate.plan.finding import Finding, KeyPath, show, spell
 
 #: Keys by their path without list positions, and what each would do.
 KEYS: dict[KeyPath, str] = {
@@ -16,37 +16,18 @@ KEYS: dict[KeyPath, str] = {
     ("drift",): "watching for drift",
     ("retrain",): "retraining",
     ("notify",): "notices",
-    ("slices",): "rolling out slice by slice",
-    ("steps", "slices"): "rolling out slice by slice",
     ("incumbent", "column"): "recorded answers",
     ("candidate", "column"): "recorded answers",
     ("input", "freshness"): "checking how old an input is",
     ("serving", "confidence_below"): "sending unsure answers to review",
-    ("outcomes", "depends_on_decision"): "outcomes that depend on the decision",
-    ("outcomes", "missing", "audit"): "auditing missing outcomes",
-    ("gates", "cap"): "capping unbounded losses",
 }
 
 #: Values likewise.
 VALUES: dict[KeyPath, frozenset[str]] = {
     ("incumbent", "kind"): frozenset({"recorded"}),
     ("candidate", "kind"): frozenset({"recorded"}),
-    ("prediction", "kind"): frozenset({"number"}),
-    ("outcomes", "missing"): frozenset({"audit"}),
     ("serving", "fallback"): frozenset({"review", "queue", "safe_default"}),
     ("plane", "kind"): frozenset({"haproxy"}),
-    ("gates", "metric"): frozenset(
-        {
-            "disagreement",
-            "cost",
-            "value",
-            "accuracy",
-            "absolute_error",
-            "squared_error",
-            "fallbacks",
-            "rejects",
-        }
-    ),
 }
 
 _ASKED = "what this version of Headgate can act on"
@@ -55,10 +36,7 @@ _WHY = "a plan must not promise what nobody does yet"
 _INSTEAD: dict[KeyPath, str] = {
     ("incumbent", "kind"): "serve it over HTTP and write http",
     ("candidate", "kind"): "serve it over HTTP and write http",
-    ("prediction", "kind"): "write probability or label",
-    ("outcomes", "missing"): 'write bound, or {exclude: "why absence cannot depend on the candidate"}',
     ("plane", "kind"): "write envoy",
-    ("gates", "metric"): "remove the gate",
 }
 
 
@@ -78,6 +56,42 @@ def later_value(path: KeyPath, value: Any) -> Finding | None:
         return None
     todo = f"{_INSTEAD.get(_keys(path), 'remove it')}: {_WHY}"
     return Finding(path, _ASKED, f"{show(value)}, which comes later", todo)
+
+
+def without_later(data: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Return a plan's data without what comes later, and a sentence for each part left out.
+
+    Answers that are recorded need no server: the model stays, with an address nobody listens at.
+    """
+    left: list[str] = []
+    kept = _without(data, (), left)
+    for side in ("incumbent", "candidate"):
+        ref = kept.get(side)
+        if isinstance(ref, dict) and "kind" not in ref and ("column" in data[side] or "kind" in data[side]):
+            kept[side] = {"kind": "http", "url": "http://127.0.0.1:1", "model": "recorded"} | ref
+    return kept, left
+
+
+def _without(part: Any, path: KeyPath, left: list[str]) -> Any:
+    if isinstance(part, dict):
+        kept = {key: value for key, value in part.items() if not _left(path, key, value, left)}
+        return {key: _without(value, (*path, key), left) for key, value in kept.items()}
+    if isinstance(part, list):
+        return [_without(value, path, left) for value in part if not _left(path, None, value, left)]
+    return part
+
+
+def _left(path: KeyPath, key: str | None, value: Any, left: list[str]) -> bool:
+    """Say whether this key, or this item of a list, comes later; note it if so."""
+    here = path if key is None else (*path, key)
+    purpose = KEYS.get(_keys(here)) if key is not None else None
+    if purpose is not None:
+        left.append(f"`{spell(here)}` ({purpose}) is left aside: it changes no decision about history")
+    elif later_value(here, value) is not None:
+        left.append(f"`{spell(here)}: {show(value)}` is left aside: it changes no decision about history")
+    else:
+        return False
+    return True
 
 
 def _keys(path: KeyPath) -> KeyPath:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from headgate.plan import data_rules as data
 from headgate.plan import gate_rules as gates
+from headgate.plan import margin_rules as margins
 from headgate.plan import ramp_rules as ramp
+from headgate.plan import slice_rules as slices
 from headgate.plan.finding import Finding
 from headgate.plan.model import Plan
 
@@ -34,42 +36,54 @@ def _rule(check: Callable[[Plan], Iterator[Finding]], *reads: str) -> Rule:
 
 
 RULES: tuple[Rule, ...] = (
-    _rule(ramp.the_first_step_is_shadow, "steps"),
-    _rule(ramp.the_last_step_is_all_traffic, "steps"),
-    _rule(ramp.steps_climb, "steps"),
-    _rule(ramp.the_first_step_asks_nobody, "steps"),
-    _rule(ramp.shares_are_whole_basis_points, "steps", "gates"),
-    _rule(ramp.every_step_has_an_applicable_guardrail, "steps", "gates"),
-    _rule(ramp.an_approval_can_be_given, "steps"),
-    _rule(ramp.a_step_can_end_before_its_deadline, "steps", "deadline"),
-    _rule(ramp.the_rollout_can_end_before_its_deadline, "steps", "watch", "deadline"),
+    _rule(ramp.steps_or_slices_but_not_both, "steps", "slices"),
+    _rule(ramp.the_first_step_is_shadow, "steps", "slices"),
+    _rule(ramp.the_last_step_is_all_traffic, "steps", "slices", "outcomes"),
+    _rule(ramp.steps_climb, "steps", "slices"),
+    _rule(ramp.the_first_step_asks_nobody, "steps", "slices"),
+    _rule(ramp.shares_are_whole_basis_points, "steps", "slices", "gates", "outcomes"),
+    _rule(ramp.every_step_has_an_applicable_guardrail, "steps", "slices", "gates", "outcomes"),
+    _rule(ramp.an_approval_can_be_given, "steps", "slices"),
+    _rule(ramp.a_step_can_end_before_its_deadline, "steps", "slices", "deadline"),
+    _rule(ramp.the_rollout_can_end_before_its_deadline, "steps", "slices", "watch", "deadline"),
     _rule(ramp.blocks_and_patience_are_above_zero, "serving", "unit"),
     _rule(ramp.the_incumbent_is_the_fallback, "serving"),
     _rule(ramp.the_calendar_can_be_read, "calendar"),
     _rule(gates.gate_names_are_unique, "gates"),
-    _rule(gates.gates_have_the_keys_their_metric_needs, "gates"),
+    _rule(gates.gates_have_the_keys_their_metric_needs, "gates", "outcomes"),
     _rule(gates.gates_have_no_keys_of_other_metrics, "gates"),
-    _rule(gates.only_paired_gates_carry_evidence, "gates"),
-    _rule(gates.brier_needs_probabilities, "gates", "prediction"),
-    _rule(gates.margins_are_within_reach_of_a_loss, "gates", "segments", "unit"),
-    _rule(gates.what_is_expected_is_better_than_the_margin, "gates", "segments"),
-    _rule(gates.a_margin_of_zero_or_less_says_what_harm_is, "gates", "segments"),
-    _rule(gates.harm_is_a_worsening, "gates", "unit"),
-    _rule(gates.expect_is_within_reach_of_a_loss, "gates", "unit"),
+    _rule(gates.only_paired_gates_carry_evidence, "gates", "outcomes"),
+    _rule(gates.metrics_suit_the_kind_of_prediction, "gates", "prediction"),
+    _rule(gates.calibration_only_tells, "gates"),
+    _rule(gates.a_rare_event_has_a_ratio_or_a_margin, "gates", "outcomes", "segments"),
+    _rule(gates.a_payoff_has_no_cap, "gates"),
+    _rule(gates.overrides_have_a_column, "gates", "outcomes"),
+    _rule(gates.gates_on_two_arms_count_on_a_split, "gates", "outcomes"),
+    _rule(gates.outcomes_that_depend_on_the_decision_keep_a_holdout, "steps", "slices", "outcomes"),
+    _rule(margins.margins_are_within_reach_of_a_loss, "gates", "segments", "unit", "prediction", "outcomes"),
+    _rule(margins.what_is_expected_is_better_than_the_margin, "gates", "segments"),
+    _rule(margins.a_margin_of_zero_or_less_says_what_harm_is, "gates", "segments"),
+    _rule(margins.harm_is_a_worsening, "gates", "unit", "prediction", "outcomes"),
+    _rule(margins.expect_is_within_reach_of_a_loss, "gates", "unit", "prediction", "outcomes"),
+    _rule(margins.what_a_rate_expects_is_below_its_ceiling, "gates"),
     _rule(gates.latency_quantiles_can_be_measured, "gates"),
     _rule(gates.what_latency_tolerates_is_below_its_ratio, "gates"),
     _rule(gates.latency_is_measured_where_it_can_be, "gates"),
-    _rule(gates.every_gate_counts_on_some_step, "gates", "steps"),
-    _rule(gates.segments_name_paired_gates, "gates", "segments"),
+    _rule(gates.every_gate_counts_on_some_step, "gates", "steps", "slices", "outcomes"),
+    _rule(gates.segments_name_paired_gates, "gates", "segments", "outcomes"),
     _rule(data.incumbent_and_candidate_differ, "incumbent", "candidate"),
     _rule(data.model_addresses_have_a_real_port, "incumbent", "candidate"),
     _rule(data.tables_use_one_column_for_one_thing, "requests", "unit", "outcomes"),
     _rule(data.blocks_or_independence_but_not_both, "unit"),
-    _rule(data.answers_are_probabilities_or_labels, "output"),
+    _rule(data.answers_are_probabilities_or_labels, "output", "prediction"),
     _rule(data.columns_ask_for_what_their_type_can_have, "input"),
     _rule(data.column_ranges_and_values_hold_something, "input"),
     _rule(data.input_columns_have_names_of_their_own, "input"),
-    _rule(data.segments_split_by_input_columns, "input", "segments"),
+    _rule(data.segments_split_by_columns_of_few_values, "input", "segments"),
+    _rule(slices.slice_names_are_unique, "slices"),
+    _rule(slices.slices_can_be_read, "slices"),
+    _rule(slices.slices_compare_columns_with_what_they_hold, "slices", "input"),
+    _rule(slices.slices_share_no_requests, "slices"),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from headgate.errors import PlanError, Problem
 from headgate.plan.finding import Finding, show, spell
+from headgate.plan.later import without_later
 from headgate.plan.lint import lint
 from headgate.plan.model import Plan
 from headgate.plan.tree import Tree, read_tree
@@ -20,8 +22,16 @@ from headgate.plan.wording import EXAMPLES, in_plain_words
 _WIDTH = 100
 
 
-def load_plan(path: Path) -> Plan:
+def load_plan(path: Path, *, leave_aside: Callable[[str], None] | None = None) -> Plan:
     """Return the plan in a file.
+
+    Parameters
+    ----------
+    path
+        The file.
+    leave_aside
+        For questions about history, in which nothing is deployed: keys that no capability serves yet are
+        left aside and each is told here. None: they are refused, for a rollout must do all it promises.
 
     Raises
     ------
@@ -40,11 +50,11 @@ def load_plan(path: Path) -> Plan:
         found = (err.strerror or str(err)).lower()
         problem = Problem(0, "plan", "a file that can be read", found, "correct the path")
         raise PlanError(source, (problem,)) from err
-    return parse_plan(text, source)
+    return parse_plan(text, source, leave_aside=leave_aside)
 
 
-def parse_plan(text: str, source: str) -> Plan:
-    """Return the plan in a text; ``source`` is what to call it in errors.
+def parse_plan(text: str, source: str, *, leave_aside: Callable[[str], None] | None = None) -> Plan:
+    """Return the plan in a text; ``source`` is what to call it in errors (see `load_plan`).
 
     Raises
     ------
@@ -58,7 +68,12 @@ def parse_plan(text: str, source: str) -> Plan:
             Problem(tree.line(()) or 1, "plan", "a mapping of keys", show(tree.data), "write a plan")
         )
         raise PlanError(source, tuple(problems))
-    plan, findings = _validate(tree.data)
+    data = tree.data
+    if leave_aside is not None:
+        data, left = without_later(data)
+        for said in left:
+            leave_aside(said)
+    plan, findings = _validate(data)
     problems += [_place(finding, tree) for finding in findings]
     if plan is None or problems:
         raise PlanError(source, tuple(sorted(problems, key=lambda problem: problem.line)))

@@ -4,222 +4,85 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from datetime import timedelta
-from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import Field
 
-from headgate.plan.durations import as_duration, parse_duration
-from headgate.verdicts import Role
+from headgate.errors import InputError
+from headgate.plan.gate import Applies, Gate, Metric, Payoff, Segments
+from headgate.plan.part import Duration, Name, Part, Percent
+from headgate.plan.sides import (
+    Audit,
+    Circuit,
+    ColumnContract,
+    ColumnKind,
+    Exclude,
+    InputContract,
+    ModelRef,
+    Outcomes,
+    OutputContract,
+    Owner,
+    Prediction,
+    Requests,
+    Retry,
+    Serving,
+    Unit,
+)
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(as_duration)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Percent = Annotated[float, Field(ge=0, le=100)]
+__all__ = [
+    "ALL",
+    "Applies",
+    "ApprovalRule",
+    "Audit",
+    "Calendar",
+    "Circuit",
+    "ColumnContract",
+    "ColumnKind",
+    "Deadline",
+    "ErrorBudget",
+    "Exclude",
+    "Gate",
+    "InputContract",
+    "Metric",
+    "ModelRef",
+    "Outcomes",
+    "OutputContract",
+    "Owner",
+    "Payoff",
+    "Plan",
+    "PlaneRef",
+    "Prediction",
+    "Requests",
+    "Retry",
+    "Segments",
+    "Serving",
+    "Slice",
+    "Step",
+    "Unit",
+    "is_capped",
+]  # fmt: skip
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Owner(_Part):
-    """Who answers for the model after launch."""
-
-    name: str = Field(min_length=1)
-    contact: str = Field(min_length=3)
-    deputy: str | None = None
-
-
-class ModelRef(_Part):
-    """A served model, Open Inference Protocol v2 over HTTP."""
-
-    kind: Literal["http"]
-    url: str = Field(pattern=r"^https?://[^/\s]+$")
-    model: str = Field(min_length=1)
-    version: str = Field(min_length=1)
-
-
-class Requests(_Part):
-    """Where the request log is and what its columns are called."""
-
-    path: str
-    id: str = "request_id"
-    at: str = "at"
-
-
-class Unit(_Part):
-    """Who is assigned, and what shares its shocks.
-
-    ``block: none`` treats requests as independent; refused while the design effect says otherwise,
-    unless ``independent`` is true.
-    """
-
-    entity: str
-    block: Duration | Literal["none"] = timedelta(days=1)
-    block_bound: float = Field(default=0.2, gt=0, le=2)
-    independent: bool = False
-
-
-class Exclude(_Part):
-    """Unlabelled requests are left out, for this reason."""
-
-    exclude: str = Field(min_length=10)
-
-
-class Outcomes(_Part):
-    """Where outcomes are, and how late they come."""
-
-    path: str
-    label: str
-    known_at: str
-    maturity: Duration
-    missing: Literal["bound"] | Exclude = "bound"
+#: The one slice of a plan that names none.
+ALL = "all"
 
 
-class Prediction(_Part):
-    """What the models answer."""
-
-    kind: Literal["probability", "label"]
-    threshold: float = Field(default=0.5, ge=0, le=1)
-
-
-class ColumnKind(StrEnum):
-    """Kinds of input columns."""
-
-    INTEGER = "integer"
-    NUMBER = "number"
-    CATEGORY = "category"
-    BOOLEAN = "boolean"
-    TIMESTAMP = "timestamp"
-
-
-class ColumnContract(_Part):
-    """What one input column may hold."""
-
-    type: ColumnKind
-    min: float | None = None
-    max: float | None = None
-    values: tuple[str, ...] | None = None
-    other: Literal["flag", "reject"] = "reject"
-    missing: Literal["allow", "refuse"] = "refuse"
-
-
-class InputContract(_Part):
-    """What a request must look like to be scored; these columns are sent to the models."""
-
-    columns: dict[str, ColumnContract] = Field(min_length=1)
-    on_invalid: Literal["reject", "flag"] = "reject"
-
-
-class OutputContract(_Part):
-    """The range an answer must be in."""
-
-    min: float = 0.0
-    max: float = 1.0
-
-
-class Retry(_Part):
-    """How a failing call is repeated."""
-
-    attempts: int = Field(default=3, ge=1, le=10)
-    backoff: Literal["exponential"] = "exponential"
-    base: Duration = timedelta(milliseconds=50)
-    jitter: bool = True
-
-
-class Circuit(_Part):
-    """When a failing server is left alone for a while."""
-
-    error_rate: float = Field(default=0.2, gt=0, le=1)
-    window: Duration = timedelta(seconds=60)
-    min_calls: int = Field(default=50, ge=1)
-    half_open_after: Duration = timedelta(seconds=30)
-
-
-class Serving(_Part):
-    """How the models are called."""
-
-    timeout: Duration = timedelta(milliseconds=300)
-    retry: Retry = Retry()
-    circuit: Circuit = Circuit()
-    batch: int = Field(default=256, ge=1, le=10_000, description="Requests per shadow call.")
-    concurrency: int = Field(default=4, ge=1, le=64, description="Shadow calls under way per side.")
-    fallback: tuple[Literal["incumbent"], ...] = ("incumbent",)
-
-
-class ErrorBudget(_Part):
+class ErrorBudget(Part):
     """Chances of a wrong decision over the whole rollout."""
 
     promote_bad: float = Field(default=0.05, gt=0, lt=0.5)
     roll_back_fine: float = Field(default=0.05, gt=0, lt=0.5)
 
 
-class Metric(StrEnum):
-    """What a gate can ask about."""
-
-    BRIER = "brier"
-    ZERO_ONE = "zero_one"
-    ERROR_RATE = "error_rate"
-    COVERAGE = "coverage"
-    LATENCY = "latency"
-
-
-class Applies(StrEnum):
-    """On which steps a gate counts."""
-
-    SHADOW = "shadow"  # step 0
-    SPLIT = "split"  # 0 < share < 100 %
-    ALL = "all"
-
-
-class Gate(_Part):
-    """One question asked of the evidence. Which keys a metric needs is checked by the lint.
-
-    ``margin``: paired losses; the largest worsening tolerated, in the metric's unit.
-    ``ceiling`` / ``floor``: rates. ``quantile``, ``ratio``: latency; ``tolerate`` is the ratio up to
-    which a slower candidate counts as fine (1: any slowdown is harm).
-    """
-
-    name: Name
-    metric: Metric
-    role: Role = Role.GUARDRAIL
-    margin: float | None = None
-    expect: float = 0.0
-    harm: float | None = None
-    variance: float | None = Field(default=None, gt=0)
-    ceiling: float | None = Field(default=None, gt=0, lt=1)
-    floor: float | None = Field(default=None, gt=0, lt=1)
-    quantile: float | None = Field(default=None, gt=0, lt=1)
-    ratio: float | None = Field(default=None, gt=1)
-    tolerate: float = Field(default=1.0, ge=1)
-    min_samples: int = Field(default=1, ge=1)
-    evidence: Literal["carry", "fresh"] | None = None
-    applies: Applies | None = None
-    from_: Percent = Field(default=0, alias="from")
-
-    # Tests and tools may say from_; a plan file may not (load.py validates by alias alone).
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
-
-
-class Segments(_Part):
-    """Parts of the requests that must each hold.
-
-    ``gates`` maps a gate's name to the margin each segment above the floor must prove.
-    """
-
-    by: tuple[str, ...] = Field(min_length=1)
-    floor: float = Field(default=0.02, gt=0, lt=1)
-    gates: dict[str, float] = Field(min_length=1)
-
-
-class ApprovalRule(_Part):
+class ApprovalRule(Part):
     """Who must say yes before a step is entered."""
 
     approvers: int = Field(default=1, ge=1, le=10)
     expires: Duration = timedelta(hours=72)
 
 
-class Step(_Part):
+class Step(Part):
     """A rung of the ramp. ``approval`` is needed to enter it; ``dwell`` is the least time on it."""
 
     percent: Percent
@@ -232,7 +95,15 @@ class Step(_Part):
         return round(self.percent * 100)
 
 
-class Deadline(_Part):
+class Slice(Part):
+    """A part of the requests with steps of its own. ``where``: see `headgate.plan.where`."""
+
+    name: Name
+    where: str = Field(min_length=1)
+    steps: tuple[Step, ...] = Field(min_length=2)
+
+
+class Deadline(Part):
     """How long a step and the whole rollout may take, and that silence never promotes."""
 
     step: Duration = timedelta(days=120)
@@ -240,7 +111,7 @@ class Deadline(_Part):
     then: Literal["expire"] = "expire"
 
 
-class Calendar(_Part):
+class Calendar(Part):
     """When the share may rise. Rolling back is never bound by it."""
 
     timezone: str = "UTC"
@@ -248,13 +119,41 @@ class Calendar(_Part):
     freeze: tuple[str, ...] = ()
 
 
-class PlaneRef(_Part):
+class PlaneRef(Part):
     """Which traffic plane applies the share."""
 
     kind: Literal["envoy"] = "envoy"
 
 
-class Plan(_Part):
+#: The candidate may pass a cap ten times as often as the 0.1 % that the cap was chosen for.
+_MOST_ABOVE_CAP = 0.01
+
+
+def is_capped(gate: Gate, plan: Plan) -> bool:
+    """Return whether a loss, cost or value has no largest value of its own and is therefore capped."""
+    match gate.metric:
+        case Metric.COST | Metric.LOSS:
+            return True
+        case Metric.VALUE:
+            return gate.payoff is None
+        case Metric.ABSOLUTE_ERROR | Metric.SQUARED_ERROR:
+            return plan.prediction.kind == "number"
+        case _:
+            return False
+
+
+def _capped_gate(gate: Gate, plan: Plan) -> tuple[Gate, ...]:
+    if not is_capped(gate, plan):
+        return ()
+    shared = gate.model_dump(include={"role", "applies", "from_"})
+    by_label = gate.metric not in (Metric.COST, Metric.VALUE)
+    if gate.unpaired or (plan.outcomes.depends_on_decision and by_label):
+        # Arms exist in a split alone: asked for elsewhere it would never be proved.
+        shared["applies"] = Applies.SPLIT
+    return (Gate(name=f"{gate.name}-capped", metric=Metric.CAPPED_RATE, ceiling=_MOST_ABOVE_CAP, **shared),)
+
+
+class Plan(Part):
     """A rollout plan, schema version 1. Frozen when its rollout starts."""
 
     version: Literal[1]
@@ -274,12 +173,52 @@ class Plan(_Part):
     errors: ErrorBudget = ErrorBudget()
     gates: tuple[Gate, ...] = Field(min_length=1)
     segments: Segments | None = None
-    steps: tuple[Step, ...] = Field(min_length=2)
+    steps: tuple[Step, ...] = ()
+    slices: tuple[Slice, ...] = ()
     watch: Duration = timedelta(0)
     on_fail: Literal["roll_back", "step_back", "freeze"] = "roll_back"
     deadline: Deadline = Deadline()
     calendar: Calendar = Calendar()
     plane: PlaneRef = PlaneRef()
+
+    @property
+    def all_gates(self) -> tuple[Gate, ...]:
+        """The gates of the plan, each capped one followed by the gate on how often its cap is passed."""
+        return tuple(one for gate in self.gates for one in (gate, *_capped_gate(gate, self)))
+
+    @property
+    def slice_names(self) -> tuple[str, ...]:
+        """Names of the slices; ``all`` where the plan has none."""
+        return tuple(part.name for part in self.slices) or (ALL,)
+
+    def of_slice(self, name: str) -> Plan:
+        """Return the plan as one slice lives it: its steps, and its share of the error budget.
+
+        K slices share both errors, so that the whole rollout keeps its promise: each is judged at
+        alpha / K and beta / K.
+
+        Raises
+        ------
+        InputError
+            If the plan has no slice of that name.
+        """
+        if not self.slices and name == ALL:
+            return self
+        steps = {part.name: part.steps for part in self.slices}
+        if name not in steps:
+            raise InputError(f"asked the slice {name!r}; the plan has {', '.join(self.slice_names)}")
+        errors = ErrorBudget(
+            promote_bad=self.errors.promote_bad / len(steps),
+            roll_back_fine=self.errors.roll_back_fine / len(steps),
+        )
+        return self.model_copy(update={"steps": steps[name], "slices": (), "errors": errors})
+
+    @property
+    def answers(self) -> tuple[float, float]:
+        """The range an answer must be in; infinite where a number may be anything."""
+        low, high = (0.0, 1.0) if self.prediction.kind != "number" else (-math.inf, math.inf)
+        asked = self.output
+        return low if asked.min is None else asked.min, high if asked.max is None else asked.max
 
     def canonical(self) -> dict[str, Any]:
         """Return the plan as plain JSON values, every default spelled out."""

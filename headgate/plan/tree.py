@@ -1,8 +1,8 @@
 """YAML as plain values, with the line of every key.
 
 Read more narrowly than YAML allows, because a plan is read by people, hashed and approved: no
-duplicate keys, no aliases, no tags. Plain scalars follow YAML 1.2: ``NO`` is a carrier and not false,
-``1:30`` is text and not ninety.
+duplicate keys, no tags, and no more values than a plan can need, aliases written out. Plain scalars
+follow YAML 1.2: ``NO`` is a carrier and not false, ``1:30`` is text and not ninety.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ _FLOAT = re.compile(
     r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
 )
 _DEEPEST = 20
+#: Values of a plan, aliases written out.
+_MOST_VALUES = 10_000
 _LOOK_AROUND = (
     "look at this line and the one above: a missing space after a colon, a bracket or quote left open, "
     "uneven indentation"
@@ -56,21 +58,10 @@ class Tree:
         return self.lines.get(path, 0)
 
 
-class _AliasError(yaml.MarkedYAMLError):
-    """An alias where the value itself is asked."""
-
-
 class _Loader(yaml.SafeLoader):
     """Composes nodes only; every plain scalar stays text until `_scalar` reads it."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012 - overrides the attribute of the library's class
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """Refuse aliases: they can nest without end, and a plan says what it means in full."""
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise _AliasError(None, None, "an alias (*)", mark)
-        return super().compose_node(parent, index)
 
 
 def read_tree(text: str, source: str) -> Tree:
@@ -106,14 +97,16 @@ def _fault(err: yaml.MarkedYAMLError, text: str) -> Problem:
     if mark and "\t" in here[: mark.column + 1]:
         return Problem(line, "plan", "indentation with spaces", "a tab", "replace tabs by spaces")
     found = str(err.problem or err.context or err)
-    if isinstance(err, _AliasError):
-        return Problem(
-            line, "plan", "a value", found, "write the value out: a plan says what it means in full"
-        )
     return Problem(line, "plan", "YAML", found, _LOOK_AROUND)
 
 
 def _value(node: yaml.Node, path: KeyPath, tree: Tree) -> Any:
+    if len(tree.lines) > _MOST_VALUES:
+        # Aliases of aliases grow without end; said once.
+        found = f"more than {_MOST_VALUES:,} values"
+        problem = Problem(node.start_mark.line + 1, "plan", "a plan", found, "write fewer aliases (*)")
+        tree.problems = [*(kept for kept in tree.problems if kept.found != found), problem]
+        return None
     tree.lines.setdefault(path, node.start_mark.line + 1)
     if len(path) > _DEEPEST:
         found = f"{len(path)} levels of nesting"

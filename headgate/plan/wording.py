@@ -51,7 +51,10 @@ _LIMITS = {
 #: Either of two forms is legal here, and pydantic complains once for each.
 _EITHER: dict[KeyPath, str] = {
     ("unit", "block"): "a duration like 1d, or none",
-    ("outcomes", "missing"): 'bound, or {exclude: "why absence cannot depend on the candidate"}',
+    (
+        "outcomes",
+        "missing",
+    ): 'bound, {exclude: "why absence cannot depend on the candidate"}, or {audit: 0.3}',
 }
 #: Where one word that comes later explains every key that seems to be missing beside it.
 _ONE_CHOICE: frozenset[KeyPath] = frozenset({("incumbent",), ("candidate",), ("outcomes", "missing")})
@@ -111,7 +114,7 @@ def _say(path: KeyPath, kind: str, ctx: Mapping[str, Any], data: Any) -> Finding
     value = _at(data, path)
     found = show(value)
     if path in _EITHER and kind not in ("string_too_short", "extra_forbidden", "missing"):
-        return Finding(path, _EITHER[path], found, "write one of the two")
+        return Finding(path, _EITHER[path], found, "write one of them")
     match kind:
         case "missing":
             return _missing(path)

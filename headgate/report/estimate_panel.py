@@ -10,20 +10,13 @@ from matplotlib.axes import Axes
 from headgate.plan.model import Gate, Metric
 from headgate.report.canvas import BLUE, MUTED, ORANGE
 from headgate.report.formats import PERCENT, number
+from headgate.report.metric_words import margin_shown, title
 from headgate.report.panel import End, Floats, Row, head, label_ends, line, say_no_data
-
-_TITLES = {
-    Metric.BRIER: "Brier loss, candidate minus incumbent (below 0: better)",
-    Metric.ZERO_ONE: "share of wrong answers, candidate minus incumbent",
-    Metric.ERROR_RATE: "the candidate's errors, % of requests",
-    Metric.COVERAGE: "answered by the candidate, % of requests",
-    Metric.LATENCY: "answers too slow, candidate minus incumbent, % points",
-}
 
 
 def draw_estimate(axes: Axes, rows: Sequence[Row], gate: Gate | None, restarts: frozenset[int]) -> None:
     """Draw the estimate in the unit of its title, its band, and the margin, ceiling or floor."""
-    head(axes, _TITLES[gate.metric] if gate else "estimate")
+    head(axes, title(gate) if gate else "estimate")
     factor = 100.0 if gate is not None and gate.metric in PERCENT else 1.0
     times, middle = line(rows, lambda v: np.nan if v.estimate is None else factor * v.estimate, restarts)
     _, lower = line(rows, lambda v: np.nan if v.lower is None else factor * v.lower, restarts)
@@ -48,8 +41,9 @@ def _references(gate: Gate | None) -> list[End]:
     lines: list[End] = []
     if gate.metric is Metric.LATENCY:
         lines.append((0.0, "", MUTED))
-    if gate.margin is not None:
-        lines += [(0.0, "", MUTED), (gate.margin, f"margin {number(gate.margin, signed=True)}", ORANGE)]
+    margin = margin_shown(gate)
+    if margin is not None:
+        lines += [(0.0, "", MUTED), (margin, f"margin {number(margin, signed=True)}", ORANGE)]
     if gate.ceiling is not None:
         lines.append((gate.ceiling, f"ceiling {number(100 * gate.ceiling)} %", ORANGE))
     if gate.floor is not None:

@@ -6,6 +6,7 @@ import math
 from datetime import UTC, datetime, timedelta
 
 from headgate.errors import InputError
+from headgate.plan.applies import RATES
 from headgate.plan.model import Gate, Metric
 
 NO_DATA = "no data"
@@ -14,7 +15,7 @@ _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _LN10 = math.log(10)
 
 #: Metrics whose values are shares of requests: shown in percent, a difference of two in points.
-PERCENT = frozenset({Metric.ERROR_RATE, Metric.COVERAGE, Metric.LATENCY})
+PERCENT = RATES | {Metric.LATENCY}
 
 
 def finite(value: float | None) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.transforms import blended_transform_factory
 
-from headgate.plan.model import Gate, Metric
+from headgate.plan.applies import carries
+from headgate.plan.model import Gate
 from headgate.report.canvas import MUTED, RULE, figure, look, moments, shade, time_axis, to_svg
 from headgate.report.estimate_panel import draw_estimate
 from headgate.report.evidence_panel import draw_evidence
@@ -26,7 +27,7 @@ def gate_chart(story: Story, name: str, *, width: int = 450) -> str:
     against the threshold. Thin lines are segments. Below, the estimate with its always-valid band.
     """
     series = story.series(name)
-    gate = next((g for g in story.plan.gates if g.name == name), None)
+    gate = next((g for g in story.plan.all_gates if g.name == name), None)
     with look():
         drawn = figure(width, 400, margins=(48, 92, 36, 34))
         above, below = drawn.subplots(2, 1, sharex=True, height_ratios=[3, 2])
@@ -34,16 +35,11 @@ def gate_chart(story: Story, name: str, *, width: int = 450) -> str:
         for axes in (above, below):
             shade(axes, story.spans())
         above.tick_params(axis="x", labelbottom=False)
-        restarts = frozenset[int]() if gate is not None and carries(gate) else story.entries()
+        restarts = frozenset[int]() if gate is not None and carries(gate, story.plan) else story.entries()
         draw_evidence(above, story, series, restarts)
         draw_estimate(below, series[None], gate, restarts)
         _name_steps(above, story)
         return to_svg(drawn, salt=f"{story.rollout} gate {name}", label=_label(name, series[None], gate))
-
-
-def carries(gate: Gate) -> bool:
-    """Say whether what advances a gate is carried from step to step: paired losses, unless told not to."""
-    return gate.metric in {Metric.BRIER, Metric.ZERO_ONE} and gate.evidence != "fresh"
 
 
 def _name_steps(axes: Axes, story: Story) -> None:

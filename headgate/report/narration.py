@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
+from headgate.plan.applies import RATES
 from headgate.plan.model import Gate, Metric, Plan
 from headgate.report.formats import count, day, e_value, lasting, number, percent
+from headgate.report.metric_words import noun
 from headgate.report.story import Story
 from headgate.report.words import PHASES, waiting_sentence
 from headgate.rollout.state import Answer, Outcome
@@ -70,20 +72,24 @@ def why(story: Story) -> str:
 
 def question(gate: Gate) -> str:
     """Return what a gate asks, in words."""
-    match gate.metric:
-        case Metric.BRIER | Metric.ZERO_ONE:
-            what = "Brier loss" if gate.metric is Metric.BRIER else "share of wrong answers"
-            margin = gate.margin or 0.0
-            if margin < 0:
-                return f"{what} better than the incumbent's by {number(-margin)} or more"
-            return f"{what} worse than the incumbent's by less than {number(margin)}"
-        case Metric.ERROR_RATE:
-            return f"fewer than {_share(gate.ceiling)} of the candidate's requests fail"
-        case Metric.COVERAGE:
-            return f"the candidate answers more than {_share(gate.floor)} of requests"
-        case Metric.LATENCY:
-            quantile = f"p{number(100 * gate.quantile)}" if gate.quantile else "the quantile"
-            return f"{quantile} latency below {number(gate.ratio)} times the incumbent's"
+    what = noun(gate)
+    if gate.metric is Metric.LATENCY:
+        quantile = f"p{number(100 * gate.quantile)}" if gate.quantile else "the quantile"
+        return f"{quantile} latency below {number(gate.ratio)} times the incumbent's"
+    if gate.metric is Metric.CALIBRATION:
+        return "what the candidate calls likely happens as often as it says"
+    if gate.metric is Metric.COVERAGE:
+        return f"the candidate answers more than {_share(gate.floor)} of requests"
+    if gate.metric is Metric.ERROR_RATE:
+        return f"fewer than {_share(gate.ceiling)} of the candidate's requests fail"
+    if gate.metric in RATES:
+        return f"{what}: fewer than {_share(gate.ceiling)}"
+    if gate.margin is None:
+        return f"{what} below {number(gate.ratio)} times the incumbent's, arm against arm"
+    arms = ", arm against arm" if gate.unpaired else ""
+    if gate.margin < 0:
+        return f"{what} better than the incumbent's by {number(-gate.margin)} or more{arms}"
+    return f"{what} worse than the incumbent's by less than {number(gate.margin)}{arms}"
 
 
 def _share(value: float | None) -> str:

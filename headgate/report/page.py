@@ -93,7 +93,7 @@ def _tone(outcome: Outcome | None) -> str:
 
 
 def _gate_of(story: Story, name: str) -> Gate | None:
-    return next((gate for gate in story.plan.gates if gate.name == name), None)
+    return next((gate for gate in story.plan.all_gates if gate.name == name), None)
 
 
 def _meter(verdict: GateVerdict) -> int:

@@ -210,7 +210,7 @@ class Story:
 
     def gates(self) -> tuple[str, ...]:
         """Return the names of all gates: the plan's in its order, then those only the ticks know."""
-        names = dict.fromkeys(gate.name for gate in self.plan.gates)
+        names = dict.fromkeys(gate.name for gate in self.plan.all_gates)
         names.update(dict.fromkeys(v.gate for tick in self.ticks for v in tick.verdicts))
         return tuple(names)
 

@@ -187,7 +187,7 @@ def _summary(scorecard: Scorecard) -> str:
 
 
 def _markdown_row(v: GateVerdict, plan: Plan) -> str:
-    gate = next((g for g in plan.gates if g.name == v.gate), None)
+    gate = next((g for g in plan.all_gates if g.name == v.gate), None)
     role = "report only" if v.role is Role.REPORT else v.role.value
     cells = (
         v.gate,

@@ -68,7 +68,9 @@ def the_evidence_must_be_in(m: Moment) -> Decision | None:
     dwell = dwell_ends(m.state, m.plan, m.now)
     missing: list[_Missing] = [(Waiting.SAMPLES, reason, None) for reason in _not_passing(m)]
     if dwell is None or dwell > m.now:
-        missing.append((Waiting.DWELL, f"the {_stay(m)} lasts until {dwell:%Y-%m-%d %H:%M}", dwell))
+        missing.append(
+            (Waiting.DWELL, f"the {_stay(m)} lasts until {dwell:%Y-%m-%d %H:%M}{_labels_due(m)}", dwell)
+        )
     else:
         missing += _labels_missing(m)
     if not missing:
@@ -149,8 +151,10 @@ def _not_passing(m: Moment) -> list[str]:
     judged = {v.gate for v in deciding}
     reasons += [
         f"{gate.name} was not judged on this step"
-        for gate in m.plan.gates
-        if gate.role is not Role.REPORT and gate.name not in judged and gate_applies(gate, m.state.share_bp)
+        for gate in m.plan.all_gates
+        if gate.role is not Role.REPORT
+        and gate.name not in judged
+        and gate_applies(gate, m.state.share_bp, m.plan)
     ]
     if not any(v.role is Role.GUARDRAIL for v in deciding):
         reasons.append("no guardrail was judged on this step")
@@ -177,6 +181,16 @@ def _labels_missing(m: Moment) -> list[_Missing]:
     known = f"labels are complete through {matured:%Y-%m-%d %H:%M}" if matured else "no block is closed yet"
     why = f"{known}; needed through {through:%Y-%m-%d %H:%M}, which is at {closes:%Y-%m-%d %H:%M}"
     return [(Waiting.LABELS, why, closes)]
+
+
+def _labels_due(m: Moment) -> str:
+    """Return when the labels this step waits for will be in, as an addition to a sentence."""
+    if m.next_step is None and m.state.phase is not Phase.WATCH:
+        return ""
+    through = labels_needed_through(m.state, m.plan, m.now)
+    if through is None:
+        return ""
+    return f"; labels for this step are complete on {through + m.plan.outcomes.maturity:%Y-%m-%d %H:%M}"
 
 
 def _stay(m: Moment) -> str:

@@ -191,13 +191,14 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A button pressed and not acted on yet."""
+    """A button pressed and not acted on yet; ``slice`` is ``all`` where it is meant for every slice."""
 
     id: int
     verb: Verb
     by: str
     reason: str
     at: datetime
+    slice: str = "all"
 
 
 @dataclass(frozen=True, slots=True)

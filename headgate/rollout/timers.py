@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from headgate.plan.applies import PAIRED, gate_applies
+from headgate.plan.applies import gate_applies, needs_labels
 from headgate.plan.model import Plan
 from headgate.rollout.state import LIVE, Phase, State
 from headgate.verdicts import Role
@@ -68,6 +68,6 @@ def deadlines(state: State, plan: Plan, now: datetime) -> tuple[tuple[datetime, 
 
 def _labels_count_here(state: State, plan: Plan) -> bool:
     return any(
-        gate.metric in PAIRED and gate.role is not Role.REPORT and gate_applies(gate, state.share_bp)
+        needs_labels(gate) and gate.role is not Role.REPORT and gate_applies(gate, state.share_bp, plan)
         for gate in plan.gates
     )

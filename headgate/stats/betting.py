@@ -96,7 +96,7 @@ class Batches:
 
     def units(self) -> FloatArray:
         """Return the units in each batch, shape (..., T)."""
-        return _total(self.counts)
+        return ordered_sum(self.counts)
 
 
 def log_wealth(batches: Batches, bet: Bet) -> FloatArray:
@@ -131,35 +131,62 @@ def log_wealth(batches: Batches, bet: Bet) -> FloatArray:
     >>> paid[2]  # lambda is 0.1 / 1.01, then 0.1 / (2.01 / 3 + 0.01)
     array([0.0099, 0.0245])
     """
-    _check(batches, bet)
-    with np.errstate(over="ignore", divide="ignore"):
-        return _accumulate(batches, bet)
-
-
-def _accumulate(batches: Batches, bet: Bet) -> FloatArray:
+    _check(batches, bet.bound)
     worst = float(np.max(bet.bound, initial=0))
     start = worst * worst if bet.variance is None else bet.variance
-    squares = _before(_total(batches.counts * batches.values**2))
-    seen = _before(batches.units())
-    second_moment = (bet.trust * start + squares) / (bet.trust + seen)
-    best = bet.distance / (second_moment + bet.distance * bet.distance)
+    with np.errstate(over="ignore", divide="ignore"):
+        squares = known_before(ordered_sum(batches.counts * batches.values**2))
+        seen = known_before(batches.units())
+        second_moment = (bet.trust * start + squares) / (bet.trust + seen)
+        return _accumulate(batches, bet.distance / (second_moment + bet.distance * bet.distance), bet.bound)
+
+
+def staked(batches: Batches, best: FloatArray, bound: float | FloatArray) -> FloatArray:
+    """Return the log-capital of each bet as `log_wealth` does, the design's best stake given.
+
+    Parameters
+    ----------
+    batches
+        Values of ``xi``, shape (m, ..., T).
+    best
+        Stake per batch, >= 0, shape (..., T): known before the batch's values are, and 0 where nothing
+        is bet.
+    bound
+        The largest possible ``-xi``, > 0; an array (..., T) where it differs between batches.
+
+    Raises
+    ------
+    EvidenceError
+        If a value is not finite or passes the bound.
+
+    Examples
+    --------
+    >>> staked(Batches.single([0.1, 0.1]), np.array([0.0, 1.0]), bound=1.0)[1]
+    array([0. , 0.0488])
+    """
+    _check(batches, bound)
+    with np.errstate(over="ignore", divide="ignore"):
+        return _accumulate(batches, best, bound)
+
+
+def _accumulate(batches: Batches, best: FloatArray, bound: float | FloatArray) -> FloatArray:
     rows = []
     for boldness in BOLDNESS:
-        stake = np.clip(boldness * best, 0, CAUTION / np.asarray(bet.bound))
+        stake = np.clip(boldness * best, 0, CAUTION / np.asarray(bound))
         won = np.minimum(stake * batches.values, _MOST)
-        rows.append(np.cumsum(_total(batches.counts * np.log1p(won)), axis=-1))
+        rows.append(np.cumsum(ordered_sum(batches.counts * np.log1p(won)), axis=-1))
     return np.stack(rows)
 
 
-def _check(batches: Batches, bet: Bet) -> None:
+def _check(batches: Batches, bound: float | FloatArray) -> None:
     if not bool(np.all(np.isfinite(batches.values))) or not bool(np.all(batches.counts >= 0)):
         raise EvidenceError("a batch holds a value that is no finite number, or a negative count")
     worst = np.where(batches.counts > 0, -batches.values, 0)
-    if bool(np.any(worst > np.asarray(bet.bound) * (1 + _ROUNDING))):
-        raise EvidenceError(f"a batch holds {-np.max(worst)}, below the bound of -{bet.bound}")
+    if bool(np.any(worst > np.asarray(bound) * (1 + _ROUNDING))):
+        raise EvidenceError(f"a batch holds {-np.max(worst)}, below the bound of -{bound}")
 
 
-def _total(parts: FloatArray) -> FloatArray:
+def ordered_sum(parts: FloatArray) -> FloatArray:
     """Sum over the first axis strictly in order; `numpy.sum` would regroup with the shape."""
     total = np.zeros(parts.shape[1:])
     for part in parts:
@@ -167,7 +194,7 @@ def _total(parts: FloatArray) -> FloatArray:
     return total
 
 
-def _before(increments: FloatArray) -> FloatArray:
+def known_before(increments: FloatArray) -> FloatArray:
     """Return sums over the earlier batches only: what is known before each batch."""
     done = np.cumsum(increments, axis=-1)
     return np.concatenate([np.zeros_like(done[..., :1]), done[..., :-1]], axis=-1)
@@ -183,7 +210,7 @@ def mixture(log_wealths: FloatArray, capital: Sequence[float] = CAPITAL) -> Floa
     """
     terms = log_wealths + np.log(np.asarray(capital)).reshape((-1,) + (1,) * (log_wealths.ndim - 1))
     top = np.max(terms, axis=0)
-    return np.asarray(top + np.log(_total(np.exp(terms - top))), dtype=np.float64)
+    return np.asarray(top + np.log(ordered_sum(np.exp(terms - top))), dtype=np.float64)
 
 
 def log_start_weights(batches: int) -> FloatArray:

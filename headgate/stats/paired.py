@@ -93,6 +93,11 @@ def rollback_evidence(differences: Batches, design: Design, *, any_start: bool =
     >>> float(rollback_evidence(Batches.single([0.02] * 60), design)[-1])
     4.97
     """
-    harm = design.margin if design.harm is None else design.harm
-    wealth = log_wealth(differences, Bet(harm, design.limit, design.variance, design.trust))
+    wealth = harm_wealth(differences, design)
     return mixture_from_any_start(wealth) if any_start else mixture(wealth)
+
+
+def harm_wealth(differences: Batches, design: Design) -> FloatArray:
+    """Return the log-capital of each bet on harm after each batch, shape (K, ..., T)."""
+    harm = design.margin if design.harm is None else design.harm
+    return log_wealth(differences, Bet(harm, design.limit, design.variance, design.trust))

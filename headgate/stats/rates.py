@@ -19,7 +19,7 @@ import numpy as np
 
 from headgate.errors import EvidenceError
 from headgate.stats.betting import FloatArray, mixture, mixture_from_any_start
-from headgate.stats.hours import Hours, hourly_evidence
+from headgate.stats.hours import SHARES, Hours, hourly_evidence, hourly_wealth
 
 Counts = Sequence[int] | FloatArray
 
@@ -123,6 +123,25 @@ def advance_evidence(events: Counts, requests: Counts, ceiling: float, expected:
     return mixture(paid, capital(ADVANCE_RATIOS, expected / ceiling))
 
 
+def rollback_bets(
+    events: Counts, requests: Counts, ceiling: float, harm: float | None = None
+) -> tuple[FloatArray, tuple[float, ...]]:
+    """Return the log-capital of each bet on harm, shape (K, ..., T), and its share of the whole.
+
+    Parameters
+    ----------
+    events, requests, ceiling
+        As in `advance_evidence`.
+    harm
+        Excess over the ceiling that is to be found fast, > 0; None: the ceiling again.
+    """
+    if harm is not None and harm <= 0:
+        raise EvidenceError(f"harm must be above 0, got {harm}")
+    design = 2.0 if harm is None else 1 + harm / ceiling
+    paid = log_likelihood_ratios(events, requests, ceiling, ROLLBACK_RATIOS)
+    return paid, capital(ROLLBACK_RATIOS, design)
+
+
 def rollback_evidence(
     events: Counts,
     requests: Counts,
@@ -135,10 +154,8 @@ def rollback_evidence(
 
     Parameters
     ----------
-    events, requests, ceiling
-        As in `advance_evidence`.
-    harm
-        Excess over the ceiling that is to be found fast, > 0; None: the ceiling again.
+    events, requests, ceiling, harm
+        As in `rollback_bets`.
     any_start
         Whether harm may begin at any batch.
 
@@ -147,12 +164,8 @@ def rollback_evidence(
     >>> rollback_evidence([10], [200], 0.01, any_start=False)  # 5 % where 1 % is allowed
     array([6.40])
     """
-    if harm is not None and harm <= 0:
-        raise EvidenceError(f"harm must be above 0, got {harm}")
-    design = 2.0 if harm is None else 1 + harm / ceiling
-    paid = log_likelihood_ratios(events, requests, ceiling, ROLLBACK_RATIOS)
     mix = mixture_from_any_start if any_start else mixture
-    return mix(paid, capital(ROLLBACK_RATIOS, design))
+    return mix(*rollback_bets(events, requests, ceiling, harm))
 
 
 def hours(events: Counts, requests: Counts) -> Hours:
@@ -183,7 +196,10 @@ def hourly(seen: Hours, ceiling: float, *, harm: bool, any_start: bool = True) -
         Against "at or below the ceiling" (harm may begin at any hour), or "at or above" it.
     """
     if harm:
-        xi, bound = seen.value - ceiling, ceiling
-    else:
-        xi, bound = ceiling - seen.value, 1 - ceiling
-    return hourly_evidence(np.where(seen.seen, xi, 0.0), bound, any_start=harm and any_start)
+        return (mixture_from_any_start if any_start else mixture)(*hourly_bets(seen, ceiling))
+    return hourly_evidence(np.where(seen.seen, ceiling - seen.value, 0.0), 1 - ceiling, any_start=False)
+
+
+def hourly_bets(seen: Hours, ceiling: float) -> tuple[FloatArray, tuple[float, ...]]:
+    """Return what `rollback_bets` does by the hour: log-capital of each stake, and its share."""
+    return hourly_wealth(np.where(seen.seen, seen.value - ceiling, 0.0), ceiling), SHARES

@@ -75,13 +75,20 @@ def clean_requests(table: pa.Table, plan: Plan) -> Cleaned:
     return Cleaned(_in_order(cleaned, "at", "request_id"), {**fates.counts, "unknown_entity": unknown})
 
 
-def clean_outcomes(table: pa.Table, plan: Plan) -> Cleaned:
+def clean_outcomes(table: pa.Table, plan: Plan, requests: pa.Table | None = None) -> Cleaned:
     """Return the outcomes that can be used, one per request, in order of when they were known.
 
     The columns are those of `outcomes_schema`; cleaning twice is cleaning once. Reasons:
-    ``missing_id``; ``missing_label``; ``not_binary`` (neither 0 nor 1); ``contradicting`` (a request
-    with both labels: neither is kept); ``missing_known_at``; ``duplicate`` (the same label again: the
-    earliest is kept).
+    ``missing_id``; ``missing_label``; ``not_binary`` (neither 0 nor 1) or, where the models answer
+    numbers, ``not_finite``; ``outcome_before_request``; ``contradicting`` (a request with several labels:
+    none is kept); ``missing_known_at``; ``duplicate`` (the same label again: the earliest is kept). An
+    override that is neither 0 nor 1 is emptied, counted as ``override_not_binary``, and the row is kept.
+
+    Parameters
+    ----------
+    requests
+        With the columns ``request_id`` and ``at``, each request once: then outcomes known before their
+        request was made are left out. None: that is not looked at.
 
     Raises
     ------
@@ -90,23 +97,55 @@ def clean_outcomes(table: pa.Table, plan: Plan) -> Cleaned:
     """
     ids = names(table, plan.requests.id, "outcomes")
     known_at = instants(table, plan.outcomes.known_at, "outcomes")
-    label = labels(table, plan.outcomes.label, "outcomes")
+    number = plan.prediction.kind == "number"
+    label = labels(table, plan.outcomes.label, "outcomes", number=number)
     keys, values = _codes(ids), np.asarray(label.to_numpy())
     fates = _Fates(len(keys))
     fates.leave_out(keys < 0, "missing_id")
     fates.leave_out(_mask(pc.is_null(label)), "missing_label")
-    fates.leave_out((values != 0) & (values != 1), "not_binary")
-    values = np.where(fates.kept, values, 0).astype(np.int8)
+    if number:
+        fates.leave_out(~np.isfinite(values), "not_finite")
+    else:
+        fates.leave_out((values != 0) & (values != 1), "not_binary")
+    if requests is not None:
+        fates.leave_out(known_before_request(ids, known_at, requests), "outcome_before_request")
+    values = np.where(fates.kept, values, 0)
     first = _first_rows(np.where(fates.kept, keys, -1))
     fates.leave_out(_of_whole_group(values != values[first], first), "contradicting")
     fates.leave_out(_mask(pc.is_null(known_at)), "missing_known_at")
+    overridden, emptied = _overridden(table, plan, fates.kept)
     schema = outcomes_schema(plan)
-    cleaned = pa.table([ids, pa.array(values), known_at], names=schema.names).filter(pa.array(fates.kept))
-    cleaned = _in_order(cleaned, plan.outcomes.known_at, plan.requests.id)
+    cleaned = pa.table([ids, pa.array(values), known_at, *overridden], names=schema.names)
+    # Told twice at the same time, an override counts: no order of the rows may decide.
+    cleaned = cleaned.filter(pa.array(fates.kept)).cast(schema)
+    cleaned = cleaned.sort_by(
+        [(name, "ascending") for name in (plan.outcomes.known_at, plan.requests.id)]
+        + [(name, "descending") for name in schema.names[3:]]
+    )
     first = _first_rows(_codes(cleaned.column(0)))
     earliest = first == np.arange(len(first))
-    counts = {**fates.counts, "duplicate": int((~earliest).sum())}
-    return Cleaned(cleaned.filter(pa.array(earliest)).cast(schema), counts)
+    counts = {**fates.counts, "duplicate": int((~earliest).sum()), **emptied}
+    return Cleaned(cleaned.filter(pa.array(earliest)), counts)
+
+
+def known_before_request(ids: pa.ChunkedArray, known_at: pa.ChunkedArray, requests: pa.Table) -> Mask:
+    """Return which outcomes were known before their request was made: such an outcome is of another.
+
+    ``requests`` has the columns ``request_id`` and ``at``. False where either time is not known.
+    """
+    where = pc.index_in(ids, value_set=requests["request_id"].combine_chunks().cast(pa.string()))
+    return _mask(pc.fill_null(pc.less(known_at, requests["at"].take(where)), False))
+
+
+def _overridden(table: pa.Table, plan: Plan, kept: Mask) -> tuple[list[pa.Array], dict[str, int]]:
+    """Return the column of overrides, if the plan names one, and how many rows it had to be emptied in."""
+    column = plan.outcomes.overridden
+    if column is None:
+        return [], {}
+    told = np.asarray(labels(table, column, "outcomes").to_numpy())
+    known = (told == 0) | (told == 1)
+    emptied = int((kept & ~known & ~np.isnan(told)).sum())
+    return [pa.array(np.where(known, told, 0), mask=~known)], {"override_not_binary": emptied}
 
 
 def unknown_outcomes(outcomes: pa.Table, request_ids: pa.Array | pa.ChunkedArray) -> int:

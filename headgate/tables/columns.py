@@ -74,21 +74,23 @@ def instants(table: pa.Table, column: str, name: str) -> pa.ChunkedArray:
         raise InputError(f"{name}: asked {column!r} within the years 1 to 9999; found {err}") from err
 
 
-def labels(table: pa.Table, column: str, name: str) -> pa.ChunkedArray:
+def labels(table: pa.Table, column: str, name: str, *, number: bool = False) -> pa.ChunkedArray:
     """Return a column of labels as floats, whatever their values.
+
+    ``number``: the labels are numbers of any size; else they are 0 and 1.
 
     Raises
     ------
     InputError
-        If it holds no booleans or numbers.
+        If it holds no numbers; booleans are labels only where these are 0 and 1.
     """
     values = only_column(table, column, name)
     kind = values.type
-    numeric = pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind)
-    if not (numeric or pa.types.is_null(kind)):
+    numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    if not (numeric or pa.types.is_null(kind) or (pa.types.is_boolean(kind) and not number)):
+        asked = "numbers (integer or float)" if number else "0 and 1 (boolean, integer or float)"
         raise InputError(
-            f"{name}: asked label {column!r} as 0 and 1 (boolean, integer or float); found {kind}; "
-            "convert it where it is written"
+            f"{name}: asked label {column!r} as {asked}; found {kind}; convert it where it is written"
         )
     if pa.types.is_boolean(kind):
         values = values.cast(pa.int8())

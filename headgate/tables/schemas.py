@@ -39,25 +39,46 @@ EXCHANGES = pa.schema(
 SEGMENT = "seg_"
 
 
-def exchanges_schema(segment_columns: Sequence[str]) -> pa.Schema:
+def exchanges_schema(
+    segment_columns: Sequence[str], *, sliced: bool = False, costs: bool = False
+) -> pa.Schema:
     """Return the schema of exchanges with a text column per segment column of the plan.
+
+    Parameters
+    ----------
+    sliced
+        The plan has slices: a column ``slice`` says whose each exchange is.
+    costs
+        The plan asks what an answer costs: a column per side says so, null where the server does not.
 
     Examples
     --------
     >>> exchanges_schema(["origin"]).names[-1]
     'seg_origin'
+    >>> exchanges_schema([], sliced=True, costs=True).names[-3:]
+    ['slice', 'incumbent_cost', 'candidate_cost']
     """
-    segments = (pa.field(SEGMENT + column, pa.string()) for column in segment_columns)
-    return pa.schema([*EXCHANGES, *segments])
+    more = [pa.field(SEGMENT + column, pa.string()) for column in segment_columns]
+    more += [pa.field("slice", pa.string(), nullable=False)] if sliced else []
+    more += [pa.field(f"{side}_cost", pa.float64()) for side in ("incumbent", "candidate") if costs]
+    return pa.schema([*EXCHANGES, *more])
 
 
 def outcomes_schema(plan: Plan) -> pa.Schema:
-    """Return the schema of cleaned outcomes: id, label (0 or 1) and time known, by the plan's names."""
+    """Return the schema of cleaned outcomes by the plan's names: id, label and time known.
+
+    The label is 0 or 1, or any finite number where the models answer numbers. Where the plan names one,
+    a last column says whether a person overruled the answer: 1, 0, or null where that is not known.
+    """
+    outcomes = plan.outcomes
+    label = pa.float64() if plan.prediction.kind == "number" else pa.int8()
+    overridden = [] if outcomes.overridden is None else [pa.field(outcomes.overridden, pa.int8())]
     return pa.schema(
         [
             pa.field(plan.requests.id, pa.string(), nullable=False),
-            pa.field(plan.outcomes.label, pa.int8(), nullable=False),
-            pa.field(plan.outcomes.known_at, INSTANT, nullable=False),
+            pa.field(outcomes.label, label, nullable=False),
+            pa.field(outcomes.known_at, INSTANT, nullable=False),
+            *overridden,
         ]
     )
 

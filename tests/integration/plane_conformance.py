@@ -1,7 +1,7 @@
 """What every traffic plane must do. The double and the real proxies pass the very same tests.
 
 A test class inherits `PlaneConformance` and brings three fixtures: ``plane``, ``route`` (a factory:
-``route(share_bp, generation, **fields)``) and ``send`` (``send(request_id, entity)``).
+``route(share_bp, generation, **fields)``) and ``send`` (``send(request_id, entity, slice_=None)``).
 """
 
 import time
@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from headgate.errors import PlaneRefused
-from headgate.ports import Observed, Side
+from headgate.ports import Observed, Side, SliceShare
 from headgate.routing import goes_to_candidate
 
 
@@ -105,6 +105,12 @@ class PlaneConformance:
             {"mirror": True, "candidate": None},
             {"rollout": ""},
             {"timeout_ms": 0},
+            {"slices": (SliceShare("jfk", 10_001),)},
+            {"slices": (SliceShare("jfk", 100, mirror=True),)},
+            {"slices": (SliceShare("jfk", 100), SliceShare("jfk", 200))},
+            {"slices": (SliceShare("", 100),)},
+            {"slices": (SliceShare("jfk", 100),), "candidate": None},
+            {"slices": (SliceShare("jfk", 100),), "share_bp": 100},
         ],
         ids=str,
     )
@@ -182,3 +188,58 @@ class PlaneConformance:
         send("r2", "N1")
         assert [line.request_id for line in read(plane, log.position, 1).served] == ["r2"]
         assert not plane.read_log(log.position).mirrored
+
+    # ------------------------------------------------------------ slices
+
+    def test_one_write_puts_the_shares_of_all_slices_in_force(self, plane, route):
+        slices = (SliceShare("jfk", 10_000), SliceShare("lga", 0, mirror=True), SliceShare("ewr", 1))
+        asked = route(slices=slices)
+        plane.apply(asked)
+        assert plane.observe() == Observed("gbm-1", 0, mirror=False, token=1, generation=1, slices=slices)
+        assert plane.verify(asked) is True
+        assert plane.verify(replace(asked, slices=slices[:2])) is False
+
+    def test_each_slice_is_split_at_its_own_share_and_the_rest_stays_with_the_incumbent(
+        self, plane, route, send
+    ):
+        plane.apply(route(slices=(SliceShare("jfk", 5_000), SliceShare("lga", 10_000))))
+        asked = [(f"N{n}", name) for n in range(8) for name in ("jfk", "lga", "sfo", None)]
+        for number, (entity, name) in enumerate(asked):
+            send(f"r{number}", entity, name)
+        shares = {"jfk": 5_000, "lga": 10_000, None: 0}
+        for line, (entity, name) in zip(read(plane, {}, len(asked)).served, asked, strict=True):
+            slice_ = name if name in shares else None
+            candidate = goes_to_candidate("gbm-1", entity, shares[slice_])
+            assert line.slice == slice_
+            assert line.served is line.assigned is (Side.CANDIDATE if candidate else Side.INCUMBENT)
+
+    def test_without_slices_the_slice_header_means_nothing(self, plane, route, send):
+        plane.apply(route(10_000))
+        send("r1", "N1", "jfk")
+        (line,) = read(plane, {}, 1).served
+        assert (line.slice, line.served) == ("all", Side.CANDIDATE)
+
+    def test_one_generation_never_means_two_shares_of_a_slice(self, plane, route):
+        plane.apply(route(slices=(SliceShare("jfk", 500), SliceShare("lga", 0))))
+        for changed in ((SliceShare("jfk", 500), SliceShare("lga", 1)), (SliceShare("jfk", 500),)):
+            with pytest.raises(PlaneRefused, match="new generation"):
+                plane.apply(route(slices=changed))
+        plane.apply(route(0, 2, slices=(SliceShare("jfk", 0), SliceShare("lga", 1))))
+        assert plane.observe().slices == (SliceShare("jfk", 0), SliceShare("lga", 1))
+
+    def test_only_the_requests_of_a_slice_in_shadow_are_mirrored(self, plane, route, send):
+        plane.apply(route(slices=(SliceShare("jfk", 0, mirror=True), SliceShare("lga", 5_000))))
+        for number, name in enumerate(["lga", None, "jfk"]):
+            send(f"r{number}", "N1", name)
+        log = read(plane, {}, 3, mirrored=1)
+        assert [(copy.request_id, copy.slice) for copy in log.mirrored] == [("r2", "jfk")]
+
+    def test_reconciling_the_next_rollout_leaves_a_promoted_slice_where_it_is(self, plane, route):
+        mixed = route(slices=(SliceShare("jfk", 10_000), SliceShare("lga", 0)))
+        plane.apply(mixed)
+        elsewhere = replace(mixed.incumbent, port=1)
+        plane.reconcile(route(0, 1, rollout="gbm-2", token=2, candidate=elsewhere))
+        assert plane.verify(mixed) is True
+        for keep in Side:
+            with pytest.raises(PlaneRefused, match="first"):
+                plane.retire(keep)

@@ -60,7 +60,7 @@ def run(servers, table, the_plan=PLAN, *, entries=SHADOW, progress=None) -> Scor
             models = [
                 HttpModel(
                     ref.model_copy(update={"url": server.url}),
-                    the_plan.serving, the_plan.output, client, contract=the_plan.input,
+                    the_plan.serving, the_plan.answers, client, contract=the_plan.input,
                 )
                 for ref, server in zip((the_plan.incumbent, the_plan.candidate), servers, strict=True)
             ]  # fmt: skip

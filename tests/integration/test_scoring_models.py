@@ -14,7 +14,7 @@ from starlette.responses import Response
 from headgate.adapters.circuit import Breaker
 from headgate.adapters.models import HttpModel
 from headgate.errors import ModelRefused, ModelUnavailable
-from headgate.plan.model import InputContract, ModelRef, OutputContract, Serving
+from headgate.plan.model import InputContract, ModelRef, Serving
 from headgate.ports import Status
 from tests.integration.oip_server import Server, answer, serve
 
@@ -35,7 +35,7 @@ def ask(server, do, *, serving=None, **options):
         ref = ModelRef(kind="http", url=server.url, model="delays", version="1")
         async with httpx.AsyncClient() as client:
             model = HttpModel(
-                ref, Serving.model_validate(QUICK | (serving or {})), OutputContract(), client, **options
+                ref, Serving.model_validate(QUICK | (serving or {})), (0.0, 1.0), client, **options
             )
             return await do(model)
 
@@ -189,7 +189,7 @@ def test_a_server_that_drips_its_answer_times_out_all_the_same():
         ref = ModelRef(kind="http", url=f"http://127.0.0.1:{port}", model="delays", version="1")
         serving = Serving.model_validate({"timeout": "100ms", "retry": {"attempts": 1}})
         async with listener, httpx.AsyncClient() as client:
-            return await HttpModel(ref, serving, OutputContract(), client).infer(ROWS)
+            return await HttpModel(ref, serving, (0.0, 1.0), client).infer(ROWS)
 
     assert list(asyncio.run(run()).statuses) == [Status.TIMEOUT] * 3
 

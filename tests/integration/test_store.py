@@ -34,7 +34,7 @@ def test_connecting_again_finds_everything_where_it_was(store_engine, store_url)
     rollout = opened(store_engine)
     again = store.connect(store_url)
     assert store.get(again, rollout.id) == rollout
-    assert "revision 0001" in store.describe(again)
+    assert "revision 0002" in store.describe(again)
     again.dispose()
 
 
@@ -333,7 +333,7 @@ def _fill(engine):
         tick=1,
         expected=store.Cursor(),
         position={"log": 1},
-        entities={0: ["N1"]},
+        entities={"all": {0: ["N1"]}},
     )
     store.add_window(engine, rollout.id, store.Window(APRIL, APRIL + timedelta(days=7), "p", "d", {}, APRIL))
     store.add_incident(engine, rollout.id, store.Incident(APRIL, "plane", "another share"))

@@ -154,7 +154,7 @@ def test_the_log_is_read_on_from_where_it_was_left(store_engine):
         expected=start,
         position={"access.log": 120},
         carry=carry,
-        entities={0: ["N1", "N2", "N1"], 1: ["N1"]},
+        entities={"all": {0: ["N1", "N2", "N1"], 1: ["N1"]}},
     )
     assert store.cursor(store_engine, "flight-delays") == after == store.Cursor({"access.log": 120}, carry, 1)
     assert store.seen(store_engine, rollout.id, 0) == {"N1", "N2"}
@@ -167,9 +167,9 @@ def test_of_two_readers_of_the_same_lines_one_stands_down_and_counts_nothing(sto
     rollout = opened(store_engine)
     start = store.cursor(store_engine, "flight-delays")
     read = {"tick": 1, "expected": start, "position": {"access.log": 120}}
-    store.ingest(store_engine, rollout.id, [batch(part="one")], **read, entities={0: ["N1"]})
+    store.ingest(store_engine, rollout.id, [batch(part="one")], **read, entities={"all": {0: ["N1"]}})
     with pytest.raises(StandDown, match="read on"):
-        store.ingest(store_engine, rollout.id, [batch(part="two")], **read, entities={0: ["N2"]})
+        store.ingest(store_engine, rollout.id, [batch(part="two")], **read, entities={"all": {0: ["N2"]}})
     assert [row.part for row in store.evidence(store_engine, rollout.id)] == ["one"]
     assert store.seen(store_engine, rollout.id, 0) == {"N1"}
 
@@ -178,7 +178,13 @@ def test_an_ingest_that_fails_half_way_leaves_the_cursor_where_it_was(store_engi
     rollout = opened(store_engine)
     start = store.cursor(store_engine, "flight-delays")
     first = store.ingest(
-        store_engine, rollout.id, [batch()], tick=1, expected=start, position={"log": 5}, entities={0: ["N1"]}
+        store_engine,
+        rollout.id,
+        [batch()],
+        tick=1,
+        expected=start,
+        position={"log": 5},
+        entities={"all": {0: ["N1"]}},
     )
     with pytest.raises(StoreError):  # N1 would count twice
         store.ingest(
@@ -188,7 +194,7 @@ def test_an_ingest_that_fails_half_way_leaves_the_cursor_where_it_was(store_engi
             tick=2,
             expected=first,
             position={"log": 9},
-            entities={0: ["N1"]},
+            entities={"all": {0: ["N1"]}},
         )
     assert store.cursor(store_engine, "flight-delays") == first
     assert store.evidence(store_engine, rollout.id) == [batch()]

@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from datetime import timedelta
-from itertools import pairwise
+from itertools import pairwise, product
+from math import prod
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.compare import latency
-from headgate.compare.quality import quality_rows, unit_rows
-from headgate.compare.rates import shadow_rate_rows
+from headgate.compare.pairs import batch_of
+from headgate.compare.quality import paired_rows
+from headgate.compare.rates import window_rows
+from headgate.compare.stays import stay_at
 from headgate.compare.traffic import TrafficState, traffic_rows
-from headgate.evidence import Entry, to_json
+from headgate.evidence import BlockSum, Entry, UnitSum, to_json
+from headgate.gates.rows import merged
+from headgate.plan.model import Audit, Exclude, Unit
 from headgate.ports import Mirrored, Served, Side, Status
 from tests.builders import APRIL, plan
 from tests.unit.exchange_rows import BLOCK, exchange, exchanges, outcomes
@@ -37,6 +43,15 @@ PLAN = plan(
     segments={"by": ["origin"], "floor": 0.02, "gates": {"quality": 0.03}},
 )
 
+UNITS = {"unit": Unit(entity="tailnum", block="none", independent=True)}
+#: Keys of the plan that make other sums of the same requests.
+KINDS = [
+    {},
+    UNITS,
+    {"outcomes": PLAN.outcomes.model_copy(update={"missing": Audit(audit=0.4)})},
+    {"outcomes": PLAN.outcomes.model_copy(update={"missing": Exclude(exclude="a flight that never flew")})},
+    UNITS | {"outcomes": PLAN.outcomes.model_copy(update={"missing": Audit(audit=0.4)})},
+]
 probabilities = st.floats(0, 1)
 statuses = st.sampled_from([Status.OK, Status.OK, Status.OK, Status.ERROR, Status.INVALID, Status.REJECTED])
 requests = st.lists(
@@ -52,6 +67,7 @@ requests = st.lists(
     ),
     max_size=30,
 )
+few = requests.map(lambda drawn: drawn[:5])
 days_late = st.lists(st.sampled_from([0, 1, 9, None]), min_size=30, max_size=30)
 seeds = st.integers(0, 2**32)
 
@@ -66,6 +82,11 @@ def tables(drawn, late, seed):
     return exchanges(*rows), outcomes(*known)
 
 
+def summed(the_plan, table, labels, span=BLOCK):
+    batch = batch_of(the_plan, table, labels, span, ENTRIES, SEGMENTS)
+    return paired_rows(the_plan, batch, span, stay_at(ENTRIES, span[0]), {})
+
+
 def shuffled(table, seed):
     order = list(range(table.num_rows))
     random.Random(seed).shuffle(order)
@@ -73,11 +94,11 @@ def shuffled(table, seed):
     return pa.concat_tables([table.take(pa.array(part, pa.int64())) for part in (order[half:], order[:half])])
 
 
-@given(requests, days_late, seeds, st.sampled_from([quality_rows, unit_rows]))
-def test_the_order_and_partitioning_of_the_rows_change_no_bit(drawn, late, seed, summed):
+@given(requests, days_late, seeds, st.sampled_from(KINDS))
+def test_the_order_and_partitioning_of_the_rows_change_no_bit(drawn, late, seed, changes):
     table, labels = tables(drawn, late, seed)
-    straight = summed(PLAN, table, labels, BLOCK, ENTRIES, SEGMENTS)
-    mixed = summed(PLAN, shuffled(table, seed), shuffled(labels, seed + 1), BLOCK, ENTRIES, SEGMENTS)
+    straight = summed(PLAN.model_copy(update=changes), table, labels)
+    mixed = summed(PLAN.model_copy(update=changes), shuffled(table, seed), shuffled(labels, seed + 1))
     assert [json.dumps(to_json(row.sums)) for row in straight] == [json.dumps(to_json(r.sums)) for r in mixed]
     assert [(row.gate, row.segment) for row in straight] == [(row.gate, row.segment) for row in mixed]
 
@@ -86,10 +107,8 @@ def test_the_order_and_partitioning_of_the_rows_change_no_bit(drawn, late, seed,
 def test_every_request_is_counted_once_and_the_bounds_hold_the_truth(drawn, late, seed):
     table, labels = tables(drawn, late, seed)
     everything = outcomes(*((f"r{i}", (seed >> i) & 1, row["at"]) for i, row in enumerate(drawn)))
-    rows = quality_rows(PLAN, table, labels, BLOCK, ENTRIES, SEGMENTS)
-    truth = {
-        (r.gate, r.segment): r.sums for r in quality_rows(PLAN, table, everything, BLOCK, ENTRIES, SEGMENTS)
-    }
+    rows = summed(PLAN, table, labels)
+    truth = {(r.gate, r.segment): r.sums for r in summed(PLAN, table, everything)}
     for row in rows:
         sums, true = row.sums, truth[row.gate, row.segment]
         members = len(drawn) if row.segment is None else None
@@ -107,8 +126,58 @@ def test_a_tick_that_looks_later_sees_the_same_block(drawn, late, seed):
     later = pa.concat_tables(
         [labels, outcomes(*((f"r{i}", 1, APRIL + timedelta(days=40)) for i in range(len(drawn))))]
     )
-    before = quality_rows(PLAN, table, labels, BLOCK, ENTRIES, SEGMENTS)
-    assert quality_rows(PLAN, table, later, BLOCK, ENTRIES, SEGMENTS) == before
+    assert summed(PLAN, table, later) == summed(PLAN, table, labels)
+
+
+@given(requests, days_late, seeds, st.sampled_from(KINDS))
+def test_the_worst_is_never_below_the_best_and_what_was_observed_with_every_label_lies_between(
+    drawn, late, seed, changes
+):
+    table, labels = tables(drawn, late, seed)
+    for row in summed(PLAN.model_copy(update=changes), table, labels):
+        if isinstance(row.sums, BlockSum):
+            assert row.sums.best - 1e-12 <= row.sums.worst
+            assert row.sums.missing or row.sums.best == row.sums.observed == row.sums.worst
+        else:
+            worst, best = (sum(i * n for i, n in grid) for grid in (row.sums.worst, row.sums.best))
+            assert best <= worst
+            assert sum(n for _, n in row.sums.worst) == sum(n for _, n in row.sums.best)
+
+
+@given(requests, days_late, seeds)
+def test_grids_of_parts_of_an_hour_add_up_to_the_grid_of_the_hour(drawn, late, seed):
+    table, labels = tables(drawn, late, seed)
+    units = PLAN.model_copy(update=UNITS)
+    cut = seed % (table.num_rows + 1)
+    whole, parts = (
+        sums_by_gate([row for piece in pieces for row in summed(units, piece, labels)])
+        for pieces in ([table], [table.slice(0, cut), table.slice(cut)])
+    )
+    assert whole == parts
+
+
+def sums_by_gate(rows):
+    """Merge the parts of every gate as the judge does; what has no pair at all has no row to count it."""
+    grouped = {}
+    for n, row in enumerate(rows):
+        grouped.setdefault((row.gate, row.segment), []).append(replace(row, part=str(n)))
+    return {key: replace(merged(parts, UnitSum)[0][1], unpaired=0) for key, parts in grouped.items()}
+
+
+@given(few, st.sampled_from([0.1, 0.5]), seeds)
+def test_an_audit_is_right_on_average_over_its_draws(drawn, q, seed):
+    table, labels = tables(drawn, [0] * len(drawn), seed)
+    one = batch_of(PLAN, table, labels, BLOCK, ENTRIES, SEGMENTS)
+    outcomes = PLAN.outcomes.model_copy(update={"missing": Audit(audit=q)})
+    audited = PLAN.model_copy(update={"outcomes": outcomes})
+    mean = Counter()
+    for draw in product([False, True], repeat=len(one.label)):
+        chance = prod(q if sought else 1 - q for sought in draw)
+        seen = replace(one, drawn=np.array(draw, dtype=bool))
+        for row in paired_rows(audited, seen, BLOCK, ENTRIES[0], {}):
+            mean[row.gate, row.segment] += chance * row.sums.worst
+    for row in paired_rows(PLAN, one, BLOCK, ENTRIES[0], {}):
+        assert mean[row.gate, row.segment] == pytest.approx(row.sums.observed, abs=1e-9)
 
 
 @given(requests, seeds)
@@ -118,7 +187,7 @@ def test_rates_of_windows_add_up_to_the_rates_of_the_whole(drawn, seed):
     whole, parts = Counter(), Counter()
     for total, pieces in ((whole, [table]), (parts, [table.slice(0, cut), table.slice(cut)])):
         for piece in pieces:
-            for row in shadow_rate_rows(PLAN, piece, ENTRIES, "w"):
+            for row in window_rows(PLAN, piece, ENTRIES, "w"):
                 total.update({(row.gate, row.batch, row.entry, "n"): row.sums.n})
                 total.update({(row.gate, row.batch, row.entry, "x"): row.sums.x})
     assert +whole == +parts

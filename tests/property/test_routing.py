@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.adapters.planes.in_process import InProcessPlane
 from headgate.ports import Endpoint, Route, Side
-from headgate.routing import FULL_BP, bucket, goes_to_candidate
+from headgate.routing import FULL_BP, all_drawn, bucket, drawn, goes_to_candidate
 
 AT = datetime(2013, 4, 1, tzinfo=UTC)
 KNOWN = Route("delays", "gbm", "gbm", 0, False, 1, 1, Endpoint("127.0.0.1", 1), Endpoint("127.0.0.1", 2))
@@ -65,3 +66,26 @@ def test_on_a_plane_nobody_leaves_the_candidate_while_the_share_climbs(entity, c
         now = plane.serve(f"r{generation}", entity, AT).assigned
         assert was is Side.INCUMBENT or now is Side.CANDIDATE
         was = now
+
+
+chances = st.floats(0, 1, exclude_min=True, exclude_max=True)
+
+
+@given(texts, st.lists(texts), chances)
+def test_an_audit_draws_many_requests_as_it_draws_each(service, names, chance):
+    assert all_drawn(service, names, chance).tolist() == [drawn(service, name, chance) for name in names]
+
+
+@given(texts, texts, chances, chances)
+def test_a_higher_chance_only_adds_to_what_is_drawn(service, name, one, other):
+    low, high = sorted((one, other))
+    assert drawn(service, name, low) <= drawn(service, name, high)
+
+
+@given(texts, st.sampled_from([0.01, 0.2, 0.9]))
+def test_about_as_many_are_drawn_as_asked_whatever_side_they_are_on(service, chance):
+    names = [f"r{n}" for n in range(4000)]
+    sides = np.array([goes_to_candidate(service, name, FULL_BP // 2) for name in names])
+    found = all_drawn(service, names, chance)
+    for part in (sides, ~sides):
+        assert abs(found[part].mean() - chance) < 6 * (chance * (1 - chance) / part.sum()) ** 0.5

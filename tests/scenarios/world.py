@@ -46,7 +46,9 @@ class World:
     candidate_up
         Whether the candidate answers live requests (the plane double asks nobody).
     ticks
-        Every ledger row that this story's ticks saw, oldest first.
+        Every ledger row that this story's ticks saw, oldest first; of the first slice where there are any.
+    slices
+        What the slice headers of live requests say, in turn.
     """
 
     home: Path
@@ -59,6 +61,7 @@ class World:
     ticks: list[Tick] = field(default_factory=list)
     shares: list[int] = field(default_factory=list)
     sent: int = 0
+    slices: tuple[str, ...] = ()
 
     @property
     def engine(self) -> Engine:
@@ -104,7 +107,7 @@ class World:
 
     def last(self) -> Tick:
         """Return the last ledger row."""
-        last = store.last_tick(self.engine, self.rollout)
+        last = store.last_tick(self.engine, self.rollout, *self.slices[:1])
         assert last is not None
         return last
 
@@ -115,7 +118,10 @@ class World:
         while start < end:
             self.sent += 1
             entity = f"N{self.sent * 7 % ENTITIES:03d}"
-            plane.serve(f"live-{self.sent}", entity, start, candidate_answers=self.candidate_up)
+            slice_ = self.slices[self.sent % len(self.slices)] if self.slices else None
+            plane.serve(
+                f"live-{self.sent}", entity, start, candidate_answers=self.candidate_up, slice_=slice_
+            )
             start += every
 
     def after(self, hours: float, every: str = "4h") -> Tick:
@@ -133,10 +139,12 @@ class World:
                 return last
         raise AssertionError(f"never {ends}: {[told(tick) for tick in self.ticks]}")
 
-    def approve(self, by: str = "chief@example.org", said: Answer = Answer.APPROVE) -> None:
+    def approve(
+        self, by: str = "chief@example.org", said: Answer = Answer.APPROVE, slice_: str | None = None
+    ) -> None:
         """Let somebody answer what was asked, a moment later."""
         self.now += timedelta(minutes=5)
-        people.answer(self.rollout, said, by, "looked at it", self.now)
+        people.answer(self.rollout, said, by, "looked at it", self.now, slice_)
 
     def climb_to(self, percent: int) -> Tick:
         """Go on, approving what is asked, until this share is in force and confirmed."""

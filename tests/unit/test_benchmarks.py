@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
+from benchmarks import __main__ as everything
 from benchmarks import demo, traffic, verdicts
 from benchmarks.lived import fill, wired_to
 from benchmarks.machine import machine, versions
@@ -95,24 +96,43 @@ def test_machine_and_versions_are_found_and_name_no_folder():
     assert str(Path.home()) not in " ".join(told.values())
 
 
-def test_the_gates_figures_take_the_slowest_gate_of_each_batch_and_every_null_beyond():
-    speeds = verdicts._speeds(
-        [
-            {"gate": "quick", "batch": 10, "score": 1.1},
-            {"gate": "slow", "batch": 10, "score": 1.31},
-            {"gate": "slow", "batch": 50, "score": 1.2},
-            {"gate": "slow, as judged", "batch": 50, "score": 1.5},
-        ]
-    )
-    assert [(f.value, f.met) for f in speeds] == [(1.31, False), (1.2, True), (1.5, False)]
-    assert "(slow)" in speeds[0].what
+def test_the_gates_figures_name_the_slowest_gate_alone_and_the_worst_null_of_each_kind():
+    slow = {"gate": "slow", "verdict": "advance", "batch": 10, "unit": "requests", "judged": False}
+    rows = [
+        {**slow, "gate": "quick", "far": 1.0, "score": 1.1},
+        {**slow, "far": 1.0, "score": 1.61},
+        {**slow, "far": 2.0, "score": 9.0},
+        {**slow, "gate": "slow as judged", "far": 1.0, "score": 9.0, "judged": True},
+    ]
+    slowest, above = verdicts._speeds(rows)
+    assert (slowest.value, slowest.met, slowest.binding) == (1.61, False, True)
+    assert "of 2 gates alone (slow, advance" in slowest.what
+    assert (above.value, above.met, above.binding) == (1, False, False)
     wrongs = verdicts._wrongs(
         [
             {"null": "whole engine, a", "wrong": 0.04, "nominal": 0.03, "allowed": 0.035},
             {"null": "whole engine, b", "wrong": 0.01, "nominal": 0.03, "allowed": 0.035},
+            {"null": "brier", "wrong": 0.01, "nominal": 0.03, "allowed": 0.035},
         ]
     )
-    assert [(f.value, f.met) for f in wrongs] == [(1, False), (4.0, False), (None, False), (None, None)]
+    assert [(f.value, f.met) for f in wrongs] == [
+        (None, False), (None, None), (1, False), (4.0, False), (0, True), (1.0, True),
+    ]  # fmt: skip
+    (watch,) = verdicts._watch(
+        [{"run_length": 999.0, "promised": 1000}, {"run_length": 2e3, "promised": 1000}]
+    )
+    assert (watch.value, watch.met) == (999.0, False)
+
+
+@pytest.mark.parametrize(("quick", "code"), [(False, 1), (True, 0)])
+def test_a_broken_promise_fails_the_run_and_a_missed_aim_does_not(tmp_path, monkeypatch, quick, code):
+    def found(*figures):
+        monkeypatch.setattr(everything, "measure", lambda *_, **__: Section("Gates", figures=figures))
+        out = ["--out", str(tmp_path / "page.md"), "--only", "verdicts"]
+        return everything.main([*out, "--quick"] if quick else out)
+
+    assert found(Figure("wrong", 0.07, at_most=0.06, binding=True)) == code
+    assert found(Figure("slow", 1.4, at_most=1.3)) == 0
 
 
 def test_memory_is_summed_over_the_whole_process_tree(tmp_path):

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
-from headgate.compare.quality import quality_rows, unit_rows
-from headgate.compare.stays import closed_batches
+from headgate.compare.pairs import batch_of
+from headgate.compare.quality import paired_rows
+from headgate.compare.stays import closed_batches, stay_at
 from headgate.errors import EvidenceError, InputError
 from headgate.evidence import Entry, Source, from_json, to_json
+from headgate.routing import drawn
 from tests.builders import APRIL, plan
 from tests.unit.exchange_rows import AT_ONCE, BLOCK, NEXT_DAY, exchange, exchanges, outcomes
+from tests.unit.small_batches import batch, plan_of
 
 ENTRIES = (Entry(0, 0, 0, APRIL),)
 CLOSED = NEXT_DAY + timedelta(days=2)  # the block's end plus the plan's maturity
@@ -19,8 +23,10 @@ EXCLUDE = {"exclude": "a cancelled flight never arrives, whatever the models say
 OUTCOMES = {"path": "lake/outcomes", "label": "late", "known_at": "known_at", "maturity": "2d"}
 
 
-def block(table, labels, the_plan=None, *, entries=ENTRIES, segments=None):
-    return quality_rows(the_plan or plan(), table, labels, BLOCK, entries, segments or {})
+def block(table, labels, the_plan=None, *, entries=ENTRIES, segments=None, span=BLOCK, caps=None):
+    the_plan = the_plan or plan()
+    batch = batch_of(the_plan, table, labels, span, entries, segments or {})
+    return paired_rows(the_plan, batch, span, stay_at(entries, span[0]), caps or {})
 
 
 def only(rows):
@@ -221,7 +227,7 @@ HOUR = (APRIL, APRIL + timedelta(hours=1))
 
 
 def units(table, labels, **more):
-    return only(unit_rows(plan(**UNITS, **more), table, labels, HOUR, ENTRIES, {}))
+    return only(block(table, labels, plan(**UNITS, **more), span=HOUR))
 
 
 def test_units_stand_on_a_grid_with_worst_rounded_up_and_best_down():
@@ -239,3 +245,108 @@ def test_units_of_a_01_loss_are_exact_and_a_missing_label_spans_both():
     assert sums.best == ((-4096, 1), (0, 1), (4096, 1))
     assert sums.missing == 1
     assert from_json(to_json(sums)) == sums
+
+
+# ---------------------------------------------------------------- every other metric
+
+
+def of_batch(the_plan, one, caps=None):
+    rows = paired_rows(the_plan, one, BLOCK, ENTRIES[0], caps or {})
+    return next(row.sums for row in rows if row.gate == "q")
+
+
+def test_accuracy_is_counted_as_loss_so_that_larger_is_worse():
+    sums = of_batch(plan_of("accuracy"), batch([0.2, 0.8], [0.8, 0.8], [1, 1]))
+    assert sums.observed == -0.5  # the candidate is right where the incumbent is not
+
+
+def test_a_payoff_is_the_worth_that_the_candidate_loses():
+    payoff = {"true_positive": 10, "false_positive": -2, "false_negative": 0, "true_negative": 0}
+    two = batch([0.9, 0.9], [0.1, 0.1], [1, np.nan])
+    sums = of_batch(plan_of("value", payoff=payoff), two)
+    assert (sums.observed, sums.worst, sums.best) == (10.0, 10.0, 4.0)
+
+
+def test_each_sides_loss_is_capped_before_the_difference():
+    minutes = plan_of("absolute_error", "number", cap=10.0)
+    sums = of_batch(minutes, batch([0.0, 0.0], [45.0, 30.0], [60.0, 0.0]))
+    assert sums.observed == (0 + 10) / 2  # 10 - 10, then 10 - 0
+    assert (sums.cap, sums.capped) == (10.0, 3)
+
+
+def test_a_missing_number_moves_a_pair_by_no_more_than_its_answers_differ():
+    minutes = plan_of("absolute_error", "number", cap=10.0)
+    sums = of_batch(minutes, batch([5.0, 5.0, 5.0], [5.0, 8.0, 99.0], [np.nan] * 3))
+    assert (sums.best, sums.worst) == (-13 / 3, 13 / 3)
+    assert (sums.entities, sums.missing) == (0, 3)
+
+
+def test_what_excluded_requests_might_have_said_is_kept_beside_the_value():
+    one = batch([0.5, 0.5], [0.0, 0.25], [0, np.nan])
+    sums = of_batch(plan_of("brier", missing=EXCLUDE), one)
+    bound = of_batch(plan_of("brier"), one)
+    assert sums.worst == sums.best == sums.observed == -0.25
+    assert (sums.worst_with_excluded, sums.best_with_excluded) == (bound.worst, bound.best)
+    assert bound.worst_with_excluded is None
+
+
+def test_the_busiest_entity_is_counted():
+    sums = of_batch(plan_of(), batch([0.5] * 5, [0.5] * 5, [1, 0, 1, np.nan, 1], entity=[0, 0, 1, 1, 1]))
+    assert sums.largest == 3
+
+
+def test_a_gate_that_compares_two_arms_has_no_pairs():
+    assert paired_rows(plan_of("brier", unpaired=True), batch([0.5], [0.5], [1]), BLOCK, ENTRIES[0], {}) == []
+
+
+# ---------------------------------------------------------------- audit
+
+
+AUDIT = {"audit": 0.25}
+
+
+def test_an_audit_counts_four_times_what_was_drawn_with_a_quarter_and_nothing_else():
+    one = batch([0.0] * 4, [1.0] * 4, [0, 1, np.nan, 0], drawn=[True, False, False, False])
+    sums = of_batch(plan_of("zero_one", missing=AUDIT), one)
+    assert sums.observed == sums.worst == sums.best == 4.0 / 4
+    assert (sums.entities, sums.pairs, sums.missing) == (4, 1, 0)
+
+
+def test_a_drawn_request_without_a_label_is_missing_at_full_weight():
+    one = batch([0.0, 0.0], [1.0, 0.0], [np.nan, 0], drawn=[True, False])
+    sums = of_batch(plan_of("zero_one", missing=AUDIT), one)
+    assert (sums.worst, sums.best, sums.observed) == (2.0, -2.0, 0.0)
+    assert (sums.pairs, sums.missing) == (0, 1)
+
+
+def test_labels_that_came_without_being_sought_are_ignored():
+    """They come where somebody complained: counting them advanced whoever is complained about less."""
+    known = batch([0.0, 0.0], [1.0, 1.0], [0, 0], drawn=[False, False])
+    sums = of_batch(plan_of("zero_one", missing=AUDIT), known)
+    assert (sums.observed, sums.worst, sums.best, sums.entities, sums.pairs) == (0.0, 0.0, 0.0, 2, 0)
+
+
+def test_the_store_draws_as_whoever_fetches_the_labels():
+    the_plan = plan_of("zero_one", missing=AUDIT)
+    names = [f"r{i}" for i in range(40)]
+    table = exchanges(*(pair(name, 0.0, 1.0) for name in names))
+    sums = only(block(table, outcomes(*((name, 0, AT_ONCE) for name in names)), the_plan))
+    expected = sum(drawn(the_plan.service, name, 0.25) for name in names)
+    assert 0 < expected < 40
+    assert (sums.pairs, sums.observed) == (expected, pytest.approx(4 * expected / 40))
+
+
+def test_audited_units_stand_on_a_grid_as_wide_as_their_weight():
+    the_plan = plan_of("zero_one", missing={"audit": 0.3}, unit=UNITS["unit"])
+    one = batch([0.0] * 3, [1.0] * 3, [0, 0, 1], drawn=[True, False, True])
+    (row,) = paired_rows(the_plan, one, HOUR, ENTRIES[0], {})
+    assert row.sums.worst == row.sums.best == ((-4096, 1), (0, 1), (4096, 1))
+    assert row.sums.scale == 1 / 0.3
+
+
+def test_capped_units_stand_on_a_grid_of_their_cap():
+    the_plan = plan_of("absolute_error", "number", cap=8.0, unit=UNITS["unit"])
+    rows = paired_rows(the_plan, batch([0.0, 0.0], [99.0, 4.0], [0.0, 0.0]), HOUR, ENTRIES[0], {})
+    assert rows[0].sums.worst == rows[0].sums.best == ((2048, 1), (4096, 1))
+    assert (rows[0].sums.scale, rows[0].sums.capped) == (8.0, 1)
+    assert rows[1].batch == HOUR[0]

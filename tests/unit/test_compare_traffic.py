@@ -21,6 +21,8 @@ PLAN = plan(
     gates=[
         {"name": "errors", "metric": "error_rate", "ceiling": 0.01},
         {"name": "coverage", "metric": "coverage", "floor": 0.97},
+        {"name": "fallbacks", "metric": "fallback_rate", "ceiling": 0.01},
+        {"name": "rejects", "metric": "reject_rate", "ceiling": 0.01},
         {"name": "mirror", "metric": "latency", "quantile": 0.95, "ratio": 1.5, "applies": "shadow"},
         {
             "name": "latency", "metric": "latency", "quantile": 0.95, "ratio": 1.5, "tolerate": 1.2,
@@ -83,13 +85,21 @@ def test_failures_of_candidate_assigned_requests_are_counted_whoever_answered_in
     found = sums(lines)
     assert found["errors", APRIL, 1] == RateSum(n=5, x=3)
     assert found["coverage", APRIL, 1] == RateSum(n=5, x=4)  # a refusal is an answer, but covers nobody
+    assert found["fallbacks", APRIL, 1] == RateSum(n=5, x=1)
+    assert found["rejects", APRIL, 1] == RateSum(n=5, x=1)
+
+
+def test_what_the_incumbent_refuses_after_a_fallback_is_the_candidates_failure_not_its_refusal():
+    found = sums([served("fell-back", by=INC, status=422), served("fell-hard", by=INC, status=503)])
+    assert found["fallbacks", APRIL, 1] == RateSum(n=2, x=2)
+    assert found["errors", APRIL, 1] == found["coverage", APRIL, 1] == RateSum(n=2, x=2)
+    assert found["rejects", APRIL, 1] == RateSum(n=2, x=0)
 
 
 def test_nothing_is_counted_for_the_candidate_at_share_0_and_all_of_it_at_100():
     assert sums([served("a", generation=1, assigned=INC)]) == {}
     assert sums([served("a", generation=3)]) == {
-        ("errors", APRIL, 2): RateSum(1, 0),
-        ("coverage", APRIL, 2): RateSum(1, 0),
+        (gate, APRIL, 2): RateSum(1, 0) for gate in ("errors", "coverage", "fallbacks", "rejects")
     }
 
 

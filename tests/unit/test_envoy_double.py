@@ -31,7 +31,7 @@ def route():
 
 @pytest.fixture
 def send(plane):
-    return lambda request_id, entity: plane.serve(request_id, entity, AT)
+    return lambda request_id, entity, slice_=None: plane.serve(request_id, entity, AT, slice_=slice_)
 
 
 class TestInProcessPlane(PlaneConformance):

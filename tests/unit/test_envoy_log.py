@@ -23,6 +23,7 @@ GOOD = {
     "ms": 1,
     "rollout": "gbm-1",
     "generation": "3",
+    "slice": "all",
     "assigned": "candidate",
     "served": "candidate",
     "attempts": 1,
@@ -55,6 +56,11 @@ def test_a_line_says_who_was_assigned_who_answered_when_and_how_fast():
 def test_every_field_the_reader_needs_is_one_that_envoy_is_told_to_write():
     assert set(GOOD) == set(ACCESS_FORMAT)
     assert set(SHADOW_FORMAT) < set(ACCESS_FORMAT)
+
+
+@pytest.mark.parametrize(("said", "slice_"), [("all", "all"), ("jfk", "jfk"), ("-", None), (None, "all")])
+def test_a_line_says_which_slice_it_was_routed_by(said, slice_):
+    assert served(line(slice=said)).slice == slice_
 
 
 def test_the_callers_time_of_the_request_counts():

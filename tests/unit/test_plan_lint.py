@@ -43,6 +43,10 @@ GOOD = {
 }
 QUALITY, MIRROR, ERRORS = GOOD["gates"]
 SHADOW, SMALL, FULL = GOOD["steps"]
+RARE = {"name": "rare", "metric": "zero_one", "ratio": 1.25, "unpaired": True}
+WORTH = {"name": "worth", "metric": "value", "margin": 0.1, "payoff": {"true_positive": 1}}
+CAPPED = {"name": "quality", "metric": "absolute_error", "margin": 1.0, "cap": 30.0}
+JFK = {"name": "jfk", "where": "origin == 'JFK'", "steps": GOOD["steps"]}
 BY_ORIGIN = {"by": ["origin"]}
 PAIRED = {"name": "q", "metric": "brier"}
 
@@ -62,6 +66,10 @@ def latency(**keys):
 
 def column(**rule):
     return {"input": {"columns": {"x": rule}}, "segments": None}
+
+
+def sliced(*parts):
+    return {"steps": None, "slices": list(parts)}
 
 
 def by(*columns):
@@ -104,6 +112,7 @@ BREACHES = [
     # gates and segments
     (gates(ERRORS | {"name": "quality"}), "gates[1].name", "a name of its own"),
     (gates(ERRORS | {"name": "split"}), "gates[1].name", "a name of its own"),
+    (gates(ERRORS | {"name": "watch-errors"}), "gates[1].name", "does not begin with watch-"),
     (only(), "gates[0].margin", "metric brier needs"),
     (gates({"name": "e", "metric": "error_rate"}), "gates[1].ceiling", "metric error_rate needs"),
     (gates({"name": "c", "metric": "coverage"}), "gates[1].floor", "metric coverage needs"),
@@ -115,13 +124,76 @@ BREACHES = [
     ),
     (gates({"name": "l", "metric": "latency", "quantile": 0.9, "ratio": 2}), "gates[1].applies", "needs"),
     (only(margin=0.1, ceiling=0.1), "gates[0].ceiling", "only keys of metric brier"),
-    (gates(ERRORS | {"margin": 0.1}), "gates[1].margin", "only keys of metric error_rate (ceiling)"),
+    (
+        gates(ERRORS | {"margin": 0.1}),
+        "gates[1].margin",
+        "only keys of metric error_rate (ceiling, expect, harm)",
+    ),
     (gates(ERRORS | {"tolerate": 1.0}), "gates[1].tolerate", "only keys of metric error_rate"),
-    (gates(ERRORS | {"expect": 0.0}), "gates[1].expect", "only keys of metric error_rate"),
+    (gates(ERRORS | {"expect": 0.01}), "gates[1].expect", "below 0.01"),
+    (gates(ERRORS | {"expect": -0.01}), "gates[1].expect", "at least 0"),
+    (gates(ERRORS | {"metric": "capped_rate"}), "gates[1].metric", "one of brier"),
+    (only(margin=0.1, loss="a:b"), "gates[0].loss", "only keys of metric brier"),
+    (gates({"name": "own", "metric": "loss", "margin": 0.1}), "gates[1].loss", "metric loss needs"),
+    (gates({"name": "c", "metric": "calibration"}), "gates[1].role", "report"),
+    (
+        gates({"name": "o", "metric": "override_rate", "ceiling": 0.1}),
+        "gates[1].metric",
+        "outcomes.overridden",
+    ),
+    (gates(RARE | {"unpaired": False}), "gates[1].ratio", "where the arms are compared"),
+    (gates(RARE | {"margin": 0.1}), "gates[1].margin", "a margin or a ratio"),
+    (gates(RARE | {"expect": -0.1}), "gates[1].expect", "no expect beside a ratio"),
+    (
+        gates(RARE) | {"segments": BY_ORIGIN | {"gates": {"rare": 0.1}}},
+        "segments.gates.rare",
+        "a gate with a margin",
+    ),
+    (gates(RARE | {"applies": "all"}), "gates[1].applies", "split for an unpaired gate"),
+    (gates(RARE | {"evidence": "carry"}), "gates[1].evidence", "fresh"),
+    (gates(WORTH | {"cap": 3}), "gates[1].cap", "no cap"),
+    ({"prediction": {"kind": "number"}}, "gates[0].metric", "absolute_error, squared_error, loss"),
+    (
+        {"prediction": {"kind": "number"}, "gates": [CAPPED | {"margin": 6.0}], "segments": None},
+        "gates[0].margin",
+        "0.2 x the largest loss",
+    ),
+    (
+        {"prediction": {"kind": "number"}, "output": {"min": 3, "max": 2}},
+        "output",
+        "min below max",
+    ),
+    ({"outcomes": GOOD["outcomes"] | {"depends_on_decision": True}}, "steps[2].percent", "below 100"),
+    (
+        gates() | {"outcomes": GOOD["outcomes"] | {"depends_on_decision": True}},
+        "steps[0]",
+        "a guardrail that counts at 0 %",
+    ),
+    # slices
+    ({"slices": [JFK]}, "slices", "steps or slices"),
+    ({"steps": None}, "steps", "the key `steps`"),
+    ({"steps": [SHADOW]}, "steps", "a list of at least 2"),
+    (
+        {"steps": None, "slices": [JFK | {"steps": [SHADOW, SMALL]}]},
+        "slices[0].steps[1].percent",
+        "100 on the last step",
+    ),
+    (
+        {"steps": None, "slices": [JFK, JFK | {"where": "origin == 'LGA'"}]},
+        "slices[1].name",
+        "no other slice",
+    ),
+    (
+        {"steps": None, "slices": [JFK | {"where": "origin = 'JFK'"}]},
+        "slices[0].where",
+        "comparisons of columns",
+    ),
+    ({"steps": None, "slices": [JFK | {"where": "origin == 5"}]}, "slices[0].where", "text"),
+    ({"steps": None, "slices": [JFK, JFK | {"name": "two"}]}, "slices[1].where", "no other slice claims"),
     (gates(ERRORS | {"evidence": "carry"}), "gates[1].evidence", "fresh"),
     ({"prediction": {"kind": "label"}}, "gates[0].metric", "zero_one"),
-    (only(margin=0.2), "gates[0].margin", "below unit.block_bound (0.2)"),
-    (only(margin=-0.3, expect=-0.19, harm=0.1), "gates[0].margin", "above -unit.block_bound (0.2)"),
+    (only(margin=0.2), "gates[0].margin", "below unit.block_bound, by default 0.2 x the largest loss (0.2)"),
+    (only(margin=-0.3, expect=-0.19, harm=0.1), "gates[0].margin", "above -unit.block_bound"),
     (
         only(margin=1.0) | {"unit": {"entity": "e", "block": "none"}},
         "gates[0].margin",
@@ -167,16 +239,15 @@ BREACHES = [
         "input.columns.entity",
         "another name than at, entity, request_id",
     ),
-    (by("dest"), "segments.by[0]", "an input column (origin, hour, wind)"),
     (by("origin", "origin"), "segments.by[1]", "every column once"),
     (by("wind"), "segments.by[0]", "category, boolean or integer"),
-    ({"input": None}, "segments.by[0]", "add `input`"),
 ]
 
 
 def found(changes):
+    body = {key: value for key, value in (GOOD | changes).items() if value is not None}
     with pytest.raises(PlanError) as caught:
-        parse_plan(json.dumps(GOOD | changes, indent=1), "plan.yaml")
+        parse_plan(json.dumps(body, indent=1), "plan.yaml")
     return caught.value.problems
 
 
@@ -194,7 +265,8 @@ def test_a_breach_is_told_where_it_stands(changes, where, asked):
 
 
 def test_every_rule_is_broken_by_one_of_these_plans():
-    plans = [Plan.model_validate(GOOD | changes) for changes, _, _ in BREACHES]
+    bodies = [{k: v for k, v in (GOOD | changes).items() if v is not None} for changes, _, _ in BREACHES]
+    plans = [Plan.model_validate(body) for body in bodies]
     idle = [rule.check.__name__ for rule in RULES if not any(list(rule.check(plan)) for plan in plans)]
     assert idle == []
 
@@ -227,11 +299,14 @@ def test_superiority_can_be_asked_for():
         ({"metric": "latency", "applies": "split", "from": 1}, {100, 2_500}),
         ({"metric": "latency"}, set()),
         ({"metric": "coverage", "applies": "all"}, {0, 100, 2_500, 10_000}),
+        ({"metric": "zero_one", "margin": 0.01, "unpaired": True}, {100, 2_500}),
+        ({"metric": "cost", "margin": 0.01}, {0, 100, 2_500, 10_000}),
+        ({"metric": "override_rate", "ceiling": 0.01}, {100, 2_500, 10_000}),
     ],
 )
 def test_a_gate_counts_on_the_shares_it_names(keys, counts):
-    gate = Gate.model_validate({"name": "g"} | keys)
-    assert {share for share in (0, 100, 2_500, 10_000) if gate_applies(gate, share)} == counts
+    gate, plan = Gate.model_validate({"name": "g"} | keys), Plan.model_validate(GOOD)
+    assert {share for share in (0, 100, 2_500, 10_000) if gate_applies(gate, share, plan)} == counts
 
 
 def test_durations_survive_the_canonical_plan_exactly():

@@ -286,3 +286,81 @@ def test_a_table_is_held_against_its_schema():
     nobody = pa.table({"request_id": pa.array([None], pa.string()), "entity": ["e"], "at": times(0)})
     with pytest.raises(InputError, match="asked request_id in every row; found 1 without"):
         require(nobody, REQUESTS, "requests")
+
+
+# ---------------------------------------------------------------- numbers, overrides, impossible times
+
+
+def changed(**changes):
+    return Plan.model_validate(PLAN.canonical() | changes)
+
+
+NUMBER = changed(
+    prediction={"kind": "number"}, gates=[{"name": "q", "metric": "absolute_error", "margin": 1}]
+)
+OVERRULED = changed(outcomes=PLAN.canonical()["outcomes"] | {"overridden": "by_hand"})
+
+
+def test_labels_of_a_regression_are_any_finite_numbers():
+    table = outcomes(["a", "b", "c", "d", "e"], [3.5, -7.0, float("nan"), float("inf"), None], [1] * 5)
+    cleaned = clean_outcomes(table, NUMBER)
+    assert cleaned.table["late"].to_pylist() == [3.5, -7.0]
+    assert cleaned.table.schema == outcomes_schema(NUMBER)
+    assert (cleaned.counts["not_finite"], cleaned.counts["missing_label"]) == (2, 1)
+    assert "not_binary" not in cleaned.counts
+    assert clean_outcomes(cleaned.table, NUMBER).table == cleaned.table
+
+
+def test_two_numbers_for_one_request_contradict_each_other_and_equal_ones_are_duplicates():
+    cleaned = clean_outcomes(outcomes(["a", "a", "b", "b"], [3.5, 3.5, 1.0, 1.1], [2, 1, 1, 1]), NUMBER)
+    assert kept(cleaned) == ["a"]
+    assert (cleaned.counts["contradicting"], cleaned.counts["duplicate"]) == (2, 1)
+
+
+@pytest.mark.parametrize("late", [["x"], [True], [START]])
+def test_labels_that_are_no_numbers_are_an_error_that_names_the_column_of_a_regression(late):
+    with pytest.raises(InputError, match="asked label 'late' as numbers"):
+        clean_outcomes(outcomes(["a"], late, [1]), NUMBER)
+
+
+def test_decimals_are_numbers():
+    late = pa.array(["1.5"]).cast(pa.decimal128(5, 2))
+    assert clean_outcomes(outcomes(["a"], late, [1]), NUMBER).table["late"].to_pylist() == [1.5]
+
+
+def test_an_outcome_known_before_its_request_was_made_is_left_out_and_counted():
+    asked = pa.table({"request_id": ["a", "b", "c"], "at": times(5, 5, 5)})
+    table = outcomes(["a", "a", "b", "stranger"], [0, 1, 1, 1], [4, 6, 5, 1])
+    cleaned = clean_outcomes(table, PLAN, asked)
+    assert sorted(kept(cleaned)) == ["a", "b", "stranger"]
+    assert cleaned.counts["outcome_before_request"] == 1
+    assert cleaned.counts["contradicting"] == 0  # what is impossible contradicts nothing
+    assert "outcome_before_request" not in clean_outcomes(table, PLAN).counts
+
+
+def test_without_a_time_nothing_is_known_to_be_before_its_request():
+    asked = pa.table({"request_id": ["a"], "at": times(5)})
+    cleaned = clean_outcomes(outcomes(["a"], [1], [None]), PLAN, asked)
+    assert (cleaned.counts["outcome_before_request"], cleaned.counts["missing_known_at"]) == (0, 1)
+
+
+def test_overrides_are_kept_where_the_plan_names_their_column():
+    table = outcomes(["a", "b", "c", "d"], [1, 0, 1, 0], [1, 2, 3, 4])
+    table = table.append_column("by_hand", pa.array([1.0, 0.0, None, 7.0]))
+    cleaned = clean_outcomes(table, OVERRULED)
+    assert cleaned.table["by_hand"].to_pylist() == [1, 0, None, None]
+    assert cleaned.counts["override_not_binary"] == 1
+    assert cleaned.table.schema == outcomes_schema(OVERRULED)
+    assert clean_outcomes(cleaned.table, OVERRULED).table == cleaned.table
+    assert clean_outcomes(table, PLAN).table.num_columns == 3
+
+
+def test_an_override_told_twice_at_once_counts_in_any_order():
+    table = outcomes(["a", "a"], [1, 1], [1, 1]).append_column("by_hand", pa.array([False, True]))
+    for order in ([0, 1], [1, 0]):
+        assert clean_outcomes(table.take(order), OVERRULED).table["by_hand"].to_pylist() == [1]
+
+
+def test_a_column_of_overrides_that_is_missing_is_named():
+    with pytest.raises(InputError, match="by_hand"):
+        clean_outcomes(outcomes(["a"], [1], [1]), OVERRULED)

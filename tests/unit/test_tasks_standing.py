@@ -14,7 +14,7 @@ from tests.unit.task_cases import opened
 
 KEYS = {
     "rollout", "service", "candidate", "attempt", "phase", "outcome", "step", "percent", "paused",
-    "waiting_for", "decision", "reasons", "at", "due",
+    "waiting_for", "decision", "reasons", "at", "due", "slice", "ended", "rank",
 }  # fmt: skip
 
 

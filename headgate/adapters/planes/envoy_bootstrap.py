@@ -15,6 +15,7 @@ ROUTES = "model"  # name of the one route configuration
 ENTITY_HEADER = "x-entity-id"
 REQUEST_HEADER = "x-request-id"
 MIRROR_HEADER = "x-rollout-mirror"
+SLICE_HEADER = "x-headgate-slice"
 SHADOW = "shadow"  # name of the listener, and of the hop to it, that mirrored copies take
 TYPE = "type.googleapis.com/envoy"
 
@@ -140,7 +141,7 @@ def _strip() -> Json:
                 "append_action": "OVERWRITE_IF_EXISTS",
             }
         }
-        for name in (ENTITY_HEADER, REQUEST_HEADER)
+        for name in (ENTITY_HEADER, REQUEST_HEADER, SLICE_HEADER)
     ]
     kind = "http.early_header_mutation.header_mutation.v3.HeaderMutation"
     return _extension("strip", kind, {"mutations": [*removed, *first]})

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from headgate.plan.model import ALL
 from headgate.ports import Mirrored, PlaneLog, Served, Side
 
 _COPY = {
@@ -24,18 +25,22 @@ _COPY = {
     "us": "%COMMON_DURATION(DS_RX_BEG:DS_TX_END:us)%",
     "ms": "%DURATION%",
 }
-#: One line of a mirrored copy.
-SHADOW_FORMAT: Mapping[str, str] = _COPY
+#: One line of a mirrored copy. Only a request that a slice's rule took is copied for it, so the header tells.
+SHADOW_FORMAT: Mapping[str, str] = {**_COPY, "slice": "%REQ(X-HEADGATE-SLICE)%"}
 #: One line of a live request.
 ACCESS_FORMAT: Mapping[str, str] = {
     **_COPY,
     "entity": "%REQ(X-ENTITY-ID)%",
     "rollout": "%METADATA(ROUTE:headgate:rollout)%",
     "generation": "%METADATA(ROUTE:headgate:generation)%",
+    "slice": "%METADATA(ROUTE:headgate:slice)%",
     "assigned": "%REQ(X-ROLLOUT-SIDE)%",
     "served": "%METADATA(UPSTREAM_HOST:headgate:side)%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
 }
+
+#: What the route of requests in no slice is called; no slice can be.
+NO_SLICE = "-"
 
 _Line = TypeVar("_Line")
 
@@ -71,6 +76,7 @@ def served(line: bytes) -> Served:
         latency_ms=_latency_ms(said),
         rollout=_text(said["rollout"]),
         generation=int(said["generation"]),
+        slice=_slice(said.get("slice")),
     )
 
 
@@ -82,7 +88,13 @@ def mirrored(line: bytes) -> Mirrored:
         at=_event_time(said),
         status=int(said["status"]),
         latency_ms=_latency_ms(said),
+        slice=said.get("slice"),
     )
+
+
+def _slice(said: str | None) -> str | None:
+    # Routes written before there were slices say nothing about them.
+    return ALL if said is None else None if said == NO_SLICE else _text(said)
 
 
 def _text(value: Any) -> str:

@@ -16,44 +16,61 @@ from headgate.adapters.planes.envoy_bootstrap import (
     REQUEST_HEADER,
     ROUTES,
     SHADOW,
+    SLICE_HEADER,
     TYPE,
     Json,
     header,
 )
 from headgate.adapters.planes.envoy_clusters import EITHER, either_name, incumbent_name, mirror_name
+from headgate.adapters.planes.envoy_log import NO_SLICE
 from headgate.errors import PlaneRefused
-from headgate.ports import Endpoint, Route, Side
+from headgate.plan.model import ALL
+from headgate.ports import Endpoint, Route, Side, SliceShare
 from headgate.routing import FULL_BP
 
 SIDE_HEADER = "x-rollout-side"
 
 
 def route_config(route: Route) -> Json:
-    """Return the route configuration: one rule that splits, falls back, mirrors and marks."""
-    rule = {
-        "match": {"prefix": "/"},
-        "route": _split(route),
-        "metadata": {"filter_metadata": {"headgate": _metadata(route)}},
+    """Return the route configuration: a rule that splits, falls back, mirrors and marks.
+
+    With slices there is such a rule for each, chosen by the slice header, and a last one for the rest, at
+    share 0. One write changes them all.
+    """
+    rest = SliceShare(NO_SLICE, 0) if route.slices else SliceShare(ALL, route.share_bp, route.mirror)
+    rules = [_rule(route, part, _says(part.name)) for part in route.slices]
+    rules.append(_rule(route, rest, {}))
+    return {
+        "@type": f"{TYPE}.config.route.v3.RouteConfiguration",
+        "name": ROUTES,
+        # Without it a route to a missing cluster is accepted, and requests fail.
+        "validate_clusters": True,
+        "virtual_hosts": [{"name": ROUTES, "domains": ["*"], "routes": rules}],
+    }
+
+
+def _rule(route: Route, part: SliceShare, asked: Json) -> Json:
+    return {
+        "match": {"prefix": "/", **asked},
+        "route": _split(route, part),
+        "metadata": {"filter_metadata": {"headgate": _metadata(route, part)}},
         "request_body_buffer_limit": str(MAX_BODY_BYTES),
         "response_headers_to_add": [
             header("x-rollout", route.rollout or "none"),
             header("x-rollout-generation", str(route.generation)),
         ],
     }
-    return {
-        "@type": f"{TYPE}.config.route.v3.RouteConfiguration",
-        "name": ROUTES,
-        # Without it a route to a missing cluster is accepted, and requests fail.
-        "validate_clusters": True,
-        "virtual_hosts": [{"name": ROUTES, "domains": ["*"], "routes": [rule]}],
-    }
 
 
-def _split(route: Route) -> Json:
-    sides = [_weighted(incumbent_name(route), FULL_BP - route.share_bp, Side.INCUMBENT)]
+def _says(name: str) -> Json:
+    return {"headers": [{"name": SLICE_HEADER, "string_match": {"exact": name}}]}
+
+
+def _split(route: Route, part: SliceShare) -> Json:
+    sides = [_weighted(incumbent_name(route), FULL_BP - part.share_bp, Side.INCUMBENT)]
     if route.candidate is not None:
         # Candidate first: it serves the buckets below its weight.
-        sides.insert(0, _weighted(either_name(route), route.share_bp, Side.CANDIDATE))
+        sides.insert(0, _weighted(either_name(route), part.share_bp, Side.CANDIDATE))
     # Without an entity the request id is assigned.
     hashed = [_salted(ENTITY_HEADER, route.salt), _salted(REQUEST_HEADER, route.salt)]
     split: Json = {
@@ -62,7 +79,7 @@ def _split(route: Route) -> Json:
         "timeout": CALLER_TIMEOUT,
         "retry_policy": _fallback(),
     }
-    if route.mirror:
+    if part.mirror:
         to = {"append": header(MIRROR_HEADER, mirror_name(route))}
         split["request_mirror_policies"] = [
             {"cluster": SHADOW, "disable_shadow_host_suffix_append": True, "request_headers_mutations": [to]}
@@ -104,14 +121,15 @@ def _fallback() -> Json:
 # ---------------------------------------------------------------- read-back
 
 
-def _metadata(route: Route) -> dict[str, str]:
-    """Return the route as strings; Envoy would turn numbers into floating point."""
+def _metadata(route: Route, part: SliceShare) -> dict[str, str]:
+    """Return the route of one slice as strings; Envoy would turn numbers into floating point."""
     return {
         "service": route.service,
         "rollout": route.rollout,
         "salt": route.salt,
-        "weight": str(route.share_bp),
-        "mirror": str(route.mirror).lower(),
+        "slice": part.name,
+        "weight": str(part.share_bp),
+        "mirror": str(part.mirror).lower(),
         "token": str(route.token),
         "generation": str(route.generation),
         "incumbent": _text(route.incumbent),
@@ -130,26 +148,23 @@ def read_back(config: Json) -> Route:
         If it is not a configuration of ours.
     """
     try:
-        rule = config["virtual_hosts"][0]["routes"][0]
-        said = rule["metadata"]["filter_metadata"]["headgate"]
-        weights = {
-            entry["name"]: int(entry.get("weight", 0))
-            for entry in rule["route"]["weighted_clusters"]["clusters"]
-        }
-        candidate = sum(weight for name, weight in weights.items() if name.startswith(EITHER))
+        rules = config["virtual_hosts"][0]["routes"]
+        said = rules[-1]["metadata"]["filter_metadata"]["headgate"]
+        slices = tuple(_part(_name(rule), rule) for rule in rules[:-1])
+        rest = _part(ALL, rules[-1])
         return Route(
             service=said["service"],
             rollout=said["rollout"],
             salt=said["salt"],
-            # Rounded up: a hand-made share is never reported smaller than it is.
-            share_bp=-(-candidate * FULL_BP // sum(weights.values())),
-            mirror=bool(rule["route"].get("request_mirror_policies")),
+            share_bp=rest.share_bp,
+            mirror=rest.mirror,
             token=int(said["token"]),
             generation=int(said["generation"]),
             incumbent=_endpoint(said["incumbent"]),
             candidate=_endpoint(said["candidate"]) if said["candidate"] else None,
             model=said["model"],
             timeout_ms=int(said["timeout_ms"]),
+            slices=slices,
         )
     except (LookupError, TypeError, ValueError, AttributeError, ZeroDivisionError) as err:
         raise PlaneRefused(
@@ -157,6 +172,26 @@ def read_back(config: Json) -> Route:
             f"({type(err).__name__}: {err}); put its route file back, or end Envoy and remove that file: "
             "the next start serves the incumbent alone"
         ) from err
+
+
+def _name(rule: Json) -> str:
+    """Return the slice whose requests a rule takes."""
+    (asked,) = rule["match"]["headers"]
+    if asked["name"] != SLICE_HEADER:
+        raise ValueError(f"a rule for the header {asked['name']!r}")
+    name: str = asked["string_match"]["exact"]
+    return name
+
+
+def _part(name: str, rule: Json) -> SliceShare:
+    """Return what a rule does for its slice, read from what acts."""
+    weights = {
+        entry["name"]: int(entry.get("weight", 0)) for entry in rule["route"]["weighted_clusters"]["clusters"]
+    }
+    candidate = sum(weight for cluster, weight in weights.items() if cluster.startswith(EITHER))
+    # Rounded up: a hand-made share is never reported smaller than it is.
+    share_bp = -(-candidate * FULL_BP // sum(weights.values()))
+    return SliceShare(name, share_bp, bool(rule["route"].get("request_mirror_policies")))
 
 
 def _text(at: Endpoint) -> str:

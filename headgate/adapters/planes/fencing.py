@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headgate.errors import PlaneRefused
-from headgate.ports import Observed, Route, Side
+from headgate.ports import Observed, Route, Side, SliceShare
 from headgate.routing import FULL_BP
 
 
 def initial(route: Route) -> Route:
     """Return what a plane serves before any rollout: the incumbent alone, generation 0."""
-    return replace(route, rollout="", share_bp=0, mirror=False, token=0, generation=0, candidate=None)
+    return replace(
+        route, rollout="", share_bp=0, mirror=False, token=0, generation=0, candidate=None, slices=()
+    )
 
 
 def observed(held: Route) -> Observed:
@@ -23,6 +25,7 @@ def observed(held: Route) -> Observed:
         mirror=held.mirror,
         token=held.token if ours else None,
         generation=held.generation if ours else None,
+        slices=held.slices,
     )
 
 
@@ -49,7 +52,7 @@ def must_write(asked: Route, held: Route) -> bool:
         raise _refusal(asked, held, "a newer generation is in force; read the record again")
     if asked.salt != held.salt:
         raise _refusal(asked, held, "another salt would reshuffle who sees the candidate; keep the salt")
-    changes = (asked.share_bp, asked.mirror) != (held.share_bp, held.mirror)
+    changes = asked.parts != held.parts
     if asked.generation == held.generation and changes:
         raise _refusal(asked, held, "a change of share or mirror needs a new generation")
     return asked != held
@@ -81,7 +84,7 @@ def with_endpoints(held: Route, asked: Route) -> Route:
             model=asked.model,
             timeout_ms=asked.timeout_ms,
         )
-    return replace(held, incumbent=asked.incumbent) if held.share_bp == 0 else held
+    return replace(held, incumbent=asked.incumbent) if _serves_nobody(held) else held
 
 
 def retired(held: Route, keep: Side) -> Route:
@@ -92,35 +95,65 @@ def retired(held: Route, keep: Side) -> Route:
     PlaneRefused
         If the side to keep does not have all of the traffic yet.
     """
-    if keep is Side.INCUMBENT and held.share_bp == 0:
-        return replace(held, mirror=False, candidate=None)
-    if keep is Side.CANDIDATE and held.share_bp == FULL_BP and held.candidate is not None:
+    if keep is Side.INCUMBENT and _serves_nobody(held):
+        silent = tuple(replace(part, mirror=False) for part in held.slices)
+        return replace(held, mirror=False, candidate=None, slices=silent)
+    # With slices the requests in none of them stay with the incumbent: it is never left out.
+    full = held.share_bp == FULL_BP and not held.slices
+    if keep is Side.CANDIDATE and full and held.candidate is not None:
         return replace(held, mirror=False, incumbent=held.candidate)
     raise PlaneRefused(
-        f"asked to keep the {keep} alone; found {held.share_bp} of {FULL_BP} basis points on the "
+        f"asked to keep the {keep} alone; found {_shares(held)} on the "
         f"candidate; apply a share of {0 if keep is Side.INCUMBENT else FULL_BP} first"
     )
 
 
+def _serves_nobody(held: Route) -> bool:
+    """Return whether the candidate answers no caller at all."""
+    return not any(part.share_bp for part in held.parts)
+
+
+def _shares(route: Route) -> str:
+    if not route.slices:
+        return f"{route.share_bp} of {FULL_BP} basis points"
+    shares = ", ".join(f"{part.share_bp} of slice {part.name}" for part in route.slices)
+    return f"{shares} (of {FULL_BP} basis points)"
+
+
 def _check(asked: Route) -> None:
-    if not 0 <= asked.share_bp <= FULL_BP:
+    for part in asked.parts:
+        _check_part(part, asked)
+    if asked.slices and (asked.share_bp or asked.mirror):
         raise PlaneRefused(
-            f"asked for a share of {asked.share_bp} basis points; a share is 0 to {FULL_BP}; mend the step"
+            f"asked for {asked.share_bp} basis points, mirror {asked.mirror}, beside slices; what is in no "
+            "slice stays with the incumbent; give shares to slices only"
         )
-    if asked.mirror and asked.share_bp > 0:
+    names = [part.name for part in asked.slices]
+    if len(set(names)) < len(names) or not all(names):
         raise PlaneRefused(
-            f"asked to mirror at {asked.share_bp} basis points; requests that the candidate answers would "
-            "reach it twice; mirror at share 0 only"
-        )
-    if asked.candidate is None and (asked.share_bp > 0 or asked.mirror):
-        raise PlaneRefused(
-            f"asked for {asked.share_bp} basis points, mirror {asked.mirror}; found no endpoint of the "
-            "candidate; start its server first"
+            f"asked for the slices {names}; every slice needs a name of its own; mend the plan"
         )
     if not asked.rollout or asked.timeout_ms <= 0:
         raise PlaneRefused(
             f"asked for rollout {asked.rollout!r}, timeout {asked.timeout_ms} ms; a route needs the name of "
             "its rollout and a timeout above 0"
+        )
+
+
+def _check_part(part: SliceShare, asked: Route) -> None:
+    if not 0 <= part.share_bp <= FULL_BP:
+        raise PlaneRefused(
+            f"asked for a share of {part.share_bp} basis points; a share is 0 to {FULL_BP}; mend the step"
+        )
+    if part.mirror and part.share_bp > 0:
+        raise PlaneRefused(
+            f"asked to mirror at {part.share_bp} basis points; requests that the candidate answers would "
+            "reach it twice; mirror at share 0 only"
+        )
+    if asked.candidate is None and (part.share_bp > 0 or part.mirror):
+        raise PlaneRefused(
+            f"asked for {part.share_bp} basis points, mirror {part.mirror}; found no endpoint of the "
+            "candidate; start its server first"
         )
 
 
@@ -131,5 +164,5 @@ def _refusal(asked: Route, held: Route, why: str) -> PlaneRefused:
 def _name(route: Route) -> str:
     return (
         f"rollout {route.rollout!r} generation {route.generation} token {route.token} "
-        f"({route.share_bp} basis points, mirror {'on' if route.mirror else 'off'})"
+        f"({_shares(route)}, mirror {'on' if any(part.mirror for part in route.parts) else 'off'})"
     )

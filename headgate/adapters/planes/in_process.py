@@ -7,8 +7,11 @@ from datetime import datetime
 
 from headgate.adapters.planes import fencing
 from headgate.errors import PlaneUnavailable
-from headgate.ports import Capabilities, Mirrored, Observed, PlaneLog, Route, Served, Side
+from headgate.ports import Capabilities, Mirrored, Observed, PlaneLog, Route, Served, Side, SliceShare
 from headgate.routing import goes_to_candidate
+
+#: What requests in no slice get, where there are slices.
+_REST = SliceShare("", 0)
 
 
 class InProcessPlane:
@@ -72,10 +75,16 @@ class InProcessPlane:
         candidate_answers: bool = True,
         status: int = 200,
         latency_ms: float = 1.0,
+        slice_: str | None = None,
     ) -> Served:
-        """Send one request through; a candidate that does not answer falls back to the incumbent."""
+        """Send one request through; a candidate that does not answer falls back to the incumbent.
+
+        ``slice_`` is what its slice header says.
+        """
         held = self._in_force()
-        chosen = goes_to_candidate(held.salt, entity, held.share_bp)
+        named = (part for part in held.slices if part.name == slice_)
+        part = next(named, _REST) if held.slices else held.parts[0]
+        chosen = goes_to_candidate(held.salt, entity, part.share_bp)
         assigned = Side.CANDIDATE if chosen else Side.INCUMBENT
         answered = assigned if candidate_answers else Side.INCUMBENT
         line = Served(
@@ -88,11 +97,12 @@ class InProcessPlane:
             latency_ms=latency_ms,
             rollout=held.rollout,
             generation=held.generation,
+            slice=part.name or None,
         )
         self._served.append(line)
-        if held.mirror:
+        if part.mirror:
             code = 200 if candidate_answers else 500
-            self._mirrored.append(Mirrored(request_id, at, code, latency_ms))
+            self._mirrored.append(Mirrored(request_id, at, code, latency_ms, part.name))
         return line
 
     def _in_force(self) -> Route:

@@ -19,7 +19,14 @@ from headgate.adapters.store.ledger import (
 from headgate.adapters.store.notes import Incident, add_incident, facts, freeze, incidents
 from headgate.adapters.store.people import answer, approvals, open_orders, orders, press
 from headgate.adapters.store.plans import plan_of, save_plan
-from headgate.adapters.store.rollout_rows import Rollout, get, holder, rollouts, services
+from headgate.adapters.store.rollout_rows import (
+    Rollout,
+    get,
+    holder,
+    rollouts,
+    services,
+    slice_names,
+)
 from headgate.adapters.store.scored import Window, add_window, windows
 from headgate.adapters.store.traffic_log import Cursor, cursor, ingest, seen
 
@@ -61,6 +68,7 @@ __all__ = [
     "save_plan",
     "seen",
     "services",
+    "slice_names",
     "ticks",
     "windows",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -18,11 +18,14 @@ from headgate.adapters.store.tables import BatchRow
 from headgate.errors import InputError, StoreError
 from headgate.evidence import EvidenceRow, Source, from_json, to_json
 
-_Key = tuple[datetime, str, str, int, int, str, str]
+_Key = tuple[datetime, str, str, int, int, str, str, str]
 _KEY = (
     col(BatchRow.batch), col(BatchRow.gate), col(BatchRow.segment), col(BatchRow.entry),
-    col(BatchRow.share_bp), col(BatchRow.source), col(BatchRow.part),
+    col(BatchRow.share_bp), col(BatchRow.source), col(BatchRow.part), col(BatchRow.slice),
 )  # fmt: skip
+#: Kinds that only closed batches have.
+_CLOSED = ("block", "unit", "unpaired", "calibration")
+_NAMES = ("batch", "gate", "segment", "entry", "share_bp", "source", "part", "slice")
 
 
 def add_evidence(engine: Engine, rollout_id: str, rows: Iterable[EvidenceRow], tick: int) -> int:
@@ -55,7 +58,7 @@ def put_evidence(session: Session, rollout_id: str, rows: Iterable[EvidenceRow],
         _same(rollout_id, key, known[key], given[key])
     new = [
         {"rollout_id": rollout_id, "tick": tick, "kind": kinds[key], "sums": sums}
-        | dict(zip(("batch", "gate", "segment", "entry", "share_bp", "source", "part"), key, strict=True))
+        | dict(zip(_NAMES, key, strict=True))
         for key, sums in given.items()
         if key not in known
     ]
@@ -64,24 +67,30 @@ def put_evidence(session: Session, rollout_id: str, rows: Iterable[EvidenceRow],
     return len(new)
 
 
-def evidence(engine: Engine, rollout_id: str, up_to: int | None = None) -> list[EvidenceRow]:
+def evidence(
+    engine: Engine, rollout_id: str, up_to: int | None = None, slice_: str | None = None
+) -> list[EvidenceRow]:
     """Return the batches of a rollout in the one order they are folded in.
 
-    The order is by time, gate, segment, entry, share, source and part, whatever the order they came
-    in: sums of floats depend on it.
+    The order is by time, gate, segment, entry, share, source, part and slice, whatever the order they
+    came in: sums of floats depend on it.
 
     Parameters
     ----------
     up_to
         A mark of `evidence_mark`: exactly what was there then. None: everything.
+    slice_
+        One slice's alone; None: that of all of them.
     """
     query = columns(*_KEY, col(BatchRow.sums)).where(col(BatchRow.rollout_id) == rollout_id)
     if up_to is not None:
         query = query.where(col(BatchRow.id) <= up_to)
+    if slice_ is not None:
+        query = query.where(col(BatchRow.slice) == slice_)
     with reading(engine) as session:
         found = [tuple(row) for row in session.connection().execute(query)]
     # Sorted here: databases sort text by their own locale.
-    found.sort(key=lambda row: row[:7])
+    found.sort(key=lambda row: row[:8])
     return [_value(row) for row in found]
 
 
@@ -95,18 +104,26 @@ def evidence_mark(engine: Engine, rollout_id: str) -> int:
         return mark or 0
 
 
-def last_batch(engine: Engine, rollout_id: str) -> datetime | None:
-    """Return the start of the newest closed batch of a paired loss; None before the first.
+def last_batch(engine: Engine, rollout_id: str, gates: Collection[str] | None = None) -> datetime | None:
+    """Return the start of the newest closed batch of a gate with labels; None before the first.
 
-    Batches of paired losses close in order of time, so those up to this one are closed. Operation
-    (rates, latency, the split) does not count: its hours come in as they are seen.
+    They close in order of time, so those up to this one are closed. Operation (rates, latency, the
+    split) does not count: its hours come in as they are seen.
+
+    Parameters
+    ----------
+    gates
+        Names of the gates with labels: amounts are kept in the same form and come in as they are seen.
+        None: every gate.
     """
     query = (
         select(BatchRow.batch)
-        .where(BatchRow.rollout_id == rollout_id, col(BatchRow.kind).in_(["block", "unit"]))
+        .where(BatchRow.rollout_id == rollout_id, col(BatchRow.kind).in_(_CLOSED))
         .order_by(col(BatchRow.batch).desc())
         .limit(1)
     )
+    if gates is not None:
+        query = query.where(col(BatchRow.gate).in_(list(gates)))
     with reading(engine) as session:
         return session.exec(query).one_or_none()
 
@@ -123,6 +140,7 @@ def _key(row: EvidenceRow) -> _Key:
         row.share_bp,
         Source(row.source).value,
         row.part,
+        row.slice,
     )
 
 
@@ -135,23 +153,24 @@ def _written(session: Session, rollout_id: str, given: dict[_Key, str]) -> dict[
     )
     found: dict[_Key, str] = {}
     for row in session.connection().execute(query):
-        batch, gate, segment, entry, share, source, part, sums = row
-        found[batch, gate, segment, entry, share, source, part] = sums
+        batch, gate, segment, entry, share, source, part, slice_, sums = row
+        found[batch, gate, segment, entry, share, source, part, slice_] = sums
     return found
 
 
 def _same(rollout_id: str, key: _Key, known: str, given: str) -> None:
     if known != given:
-        batch, gate, segment, entry, share, source, part = key
+        batch, gate, segment, entry, share, source, part, slice_ = key
         raise StoreError(
             f"evidence of {rollout_id} is there with other sums and is never rewritten: gate {gate}, "
-            f"segment {segment or 'all'}, batch {stamp(batch)}, entry {entry}, share {share} bp, "
-            f"source {source}, part {part!r}; written {known}, given {given}"
+            f"segment {segment or 'all'}, batch {stamp(batch)}, entry {entry}, "
+            f"share {share} bp, source {source}, part {part!r}, slice {slice_}; "
+            f"written {known}, given {given}"
         )
 
 
 def _value(row: tuple[Any, ...]) -> EvidenceRow:
-    batch, gate, segment, entry, share, source, part, sums = row
+    batch, gate, segment, entry, share, source, part, slice_, sums = row
     return EvidenceRow(
         gate=gate,
         segment=segment or None,
@@ -161,4 +180,5 @@ def _value(row: tuple[Any, ...]) -> EvidenceRow:
         source=Source(source),
         part=part,
         sums=from_json(json.loads(sums)),
+        slice=slice_,
     )

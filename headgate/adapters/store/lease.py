@@ -25,7 +25,7 @@ _OPENING = 0x6F70656E696E67
 
 
 def open_rollout(engine: Engine, plan: Plan, now: datetime, opened_by: str) -> Rollout:
-    """Open a rollout with its first ledger row (tick 0).
+    """Open a rollout with the first ledger row of every slice (tick 0).
 
     It takes the service's lease if that is free, with a fencing token higher than any before, and
     starts in preflight; else it is queued.
@@ -49,9 +49,10 @@ def open_rollout(engine: Engine, plan: Plan, now: datetime, opened_by: str) -> R
         if ahead is None:
             _take(lease, row)
         session.flush()
-        session.add(SliceRow(rollout_id=row.id, name="all"))
+        session.add_all(SliceRow(rollout_id=row.id, name=name) for name in plan.slice_names)
         session.flush()
-        add_row(session, row.id, _first_tick(row, ahead, now))
+        for name in plan.slice_names:
+            add_row(session, row.id, _first_tick(row, name, ahead, now))
         return value_of(row)
 
 
@@ -133,7 +134,7 @@ def _take(lease: LeaseRow, row: RolloutRow) -> None:
     row.token = lease.token
 
 
-def _first_tick(row: RolloutRow, ahead: str | None, now: datetime) -> Tick:
+def _first_tick(row: RolloutRow, slice_: str, ahead: str | None, now: datetime) -> Tick:
     phase = Phase.PREFLIGHT if ahead is None else Phase.QUEUED
     reason = (
         f"opened by {row.opened_by}; holds the lease of {row.service}"
@@ -145,5 +146,5 @@ def _first_tick(row: RolloutRow, ahead: str | None, now: datetime) -> Tick:
         at=now,
         flow_run_id=row.opened_by,
         decision=Decision(Move.HOLD, (reason,)),
-        state=State(rollout=row.id, phase=phase, opened_at=now, entered_at=now),
+        state=State(rollout=row.id, phase=phase, opened_at=now, entered_at=now, slice=slice_),
     )

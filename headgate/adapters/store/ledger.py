@@ -1,4 +1,4 @@
-"""The ledger: what every tick decided, written once, by exactly one flow run per tick."""
+"""The ledger: what every tick decided for every slice, written once, by exactly one flow run per tick."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ from headgate.adapters.store.tables import (
     LeaseRow,
     LedgerRow,
     RolloutRow,
+    SliceRow,
 )
 from headgate.errors import IllegalTransition, StandDown, StoreError
 from headgate.evidence import Entry
+from headgate.plan.model import ALL
 from headgate.rollout.state import Phase, Tick
 
 
@@ -40,12 +42,12 @@ class Confirmation:
         return Entry(self.entry, self.step, self.share_bp, self.at)
 
 
-def record(engine: Engine, rollout: Rollout, tick: Tick, acted: tuple[int, ...] = ()) -> Rollout:
-    """Write one tick, and return the rollout with its new version.
+def record(engine: Engine, rollout: Rollout, *rows: Tick, acted: tuple[int, ...] = ()) -> Rollout:
+    """Write one tick, a row per slice that is not done, and return the rollout with its new version.
 
-    All of it or nothing: the row, the version, the orders it acted on, and at the end of a rollout
-    the lease. A retry by the flow run that already wrote this tick changes nothing and returns the
-    rollout as it is now; that run reads its decision back with `last_tick`.
+    All of it or nothing: the rows, the version, the orders it acted on, and at the end of a rollout
+    (when its last slice is done) the lease. A retry by the flow run that already wrote this tick changes
+    nothing and returns the rollout as it is now; that run reads its decisions back with `last_tick`.
 
     Parameters
     ----------
@@ -63,21 +65,22 @@ def record(engine: Engine, rollout: Rollout, tick: Tick, acted: tuple[int, ...] 
     StoreError
         If the tick is not the next one of this rollout, or an order is not this rollout's.
     """
-    if tick.state.rollout != rollout.id:
-        raise StoreError(f"asked to record a tick of {rollout.id}; found one of {tick.state.rollout}")
+    _refuse_mixed(rollout, rows)
+    first = rows[0]
     with writing(engine) as session:
         lease = session.exec(
             select(LeaseRow).where(LeaseRow.service == rollout.service).with_for_update()
         ).one_or_none()
         row = row_of(session, rollout.id, lock=True)
-        if _owns(session, rollout.id, tick):
+        if _owns(session, rollout.id, first):
             return value_of(row)
-        _stand_on(row, lease, rollout, tick)
-        _follow(session, rollout.id, tick)
-        add_row(session, rollout.id, tick)
-        _act(session, rollout.id, tick, acted)
+        for tick in rows:
+            _stand_on(row, lease, rollout, tick)
+            _follow(session, rollout.id, tick)
+            add_row(session, rollout.id, tick)
+        _act(session, rollout.id, first, acted)
         row.version += 1
-        if tick.state.phase is Phase.DONE:
+        if _all_done(session, rollout.id):
             row.done = True
             if lease is not None and lease.holder == row.id:
                 lease.holder = None
@@ -85,13 +88,13 @@ def record(engine: Engine, rollout: Rollout, tick: Tick, acted: tuple[int, ...] 
         return value_of(row)
 
 
-def last_tick(engine: Engine, rollout_id: str, slice_: str = "all") -> Tick | None:
-    """Return the newest row of a rollout; one look-up in the primary key, however long the ledger."""
+def last_tick(engine: Engine, rollout_id: str, slice_: str = ALL) -> Tick | None:
+    """Return the newest row of a slice; one look-up in the primary key, however long the ledger."""
     with reading(engine) as session:
         return newest(session, rollout_id, slice_)
 
 
-def newest(session: Session, rollout_id: str, slice_: str = "all") -> Tick | None:
+def newest(session: Session, rollout_id: str, slice_: str = ALL) -> Tick | None:
     """Return the same within the caller's transaction."""
     body = session.exec(
         select(LedgerRow.body)
@@ -102,8 +105,8 @@ def newest(session: Session, rollout_id: str, slice_: str = "all") -> Tick | Non
     return None if body is None else load(Tick, body)
 
 
-def ticks(engine: Engine, rollout_id: str, slice_: str = "all") -> list[Tick]:
-    """Return the whole ledger of a rollout, oldest first."""
+def ticks(engine: Engine, rollout_id: str, slice_: str = ALL) -> list[Tick]:
+    """Return the whole ledger of a slice, oldest first."""
     query = (
         select(LedgerRow.body)
         .where(LedgerRow.rollout_id == rollout_id, LedgerRow.slice == slice_)
@@ -113,7 +116,7 @@ def ticks(engine: Engine, rollout_id: str, slice_: str = "all") -> list[Tick]:
         return [load(Tick, body) for body in session.exec(query)]
 
 
-def owner_of(engine: Engine, rollout_id: str, tick: int, slice_: str = "all") -> str | None:
+def owner_of(engine: Engine, rollout_id: str, tick: int, slice_: str = ALL) -> str | None:
     """Return the flow run that wrote a tick; None while nobody has."""
     with reading(engine) as session:
         row = session.get(LedgerRow, (rollout_id, slice_, tick))
@@ -129,14 +132,19 @@ def confirm(
     *,
     entry: int,
     step: int,
+    slice_: str = ALL,
 ) -> Confirmation:
-    """Note that the plane reports a generation; the first note stands, and is returned."""
+    """Note that the plane reports a generation of the route, and which stay of a slice it serves.
+
+    The first note stands, and is returned.
+    """
     with writing(engine) as session:
         row_of(session, rollout_id, lock=True)
-        row = session.get(ConfirmationRow, (rollout_id, generation))
+        row = session.get(ConfirmationRow, (rollout_id, slice_, generation))
         if row is None:
             row = ConfirmationRow(
                 rollout_id=rollout_id,
+                slice=slice_,
                 generation=generation,
                 at=at,
                 share_bp=share_bp,
@@ -147,9 +155,11 @@ def confirm(
         return _confirmation(row)
 
 
-def confirmations(engine: Engine, rollout_id: str) -> list[Confirmation]:
-    """Return what the plane confirmed, by generation."""
-    query = select(ConfirmationRow).where(ConfirmationRow.rollout_id == rollout_id)
+def confirmations(engine: Engine, rollout_id: str, slice_: str = ALL) -> list[Confirmation]:
+    """Return what the plane confirmed of a slice, by generation."""
+    query = select(ConfirmationRow).where(
+        ConfirmationRow.rollout_id == rollout_id, ConfirmationRow.slice == slice_
+    )
     with reading(engine) as session:
         rows = session.exec(query.order_by(col(ConfirmationRow.generation)))
         return [_confirmation(row) for row in rows]
@@ -175,6 +185,25 @@ def add_row(session: Session, rollout_id: str, tick: Tick) -> None:
 
 def _confirmation(row: ConfirmationRow) -> Confirmation:
     return Confirmation(row.generation, row.at, row.share_bp, row.entry, row.step)
+
+
+def _refuse_mixed(rollout: Rollout, rows: tuple[Tick, ...]) -> None:
+    """Refuse rows that are not of one tick of this rollout, one per slice."""
+    whose = {row.state.rollout for row in rows}
+    if whose != {rollout.id}:
+        found = f"one of {', '.join(sorted(whose))}" if whose else "nothing"
+        raise StoreError(f"asked to record a tick of {rollout.id}; found {found}")
+    if len({(row.tick, row.flow_run_id) for row in rows}) > 1 or len({r.state.slice for r in rows}) < len(
+        rows
+    ):
+        found = ", ".join(f"tick {row.tick} of slice {row.state.slice}" for row in rows)
+        raise StoreError(f"asked one tick of {rollout.id}, one row per slice; found {found}")
+
+
+def _all_done(session: Session, rollout_id: str) -> bool:
+    names = session.exec(select(SliceRow.name).where(SliceRow.rollout_id == rollout_id)).all()
+    last = (newest(session, rollout_id, name) for name in names)
+    return all(tick is not None and tick.state.phase is Phase.DONE for tick in last)
 
 
 def _owns(session: Session, rollout_id: str, tick: Tick) -> bool:

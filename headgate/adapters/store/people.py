@@ -14,11 +14,12 @@ from headgate.adapters.store.plans import plan_of
 from headgate.adapters.store.rollout_rows import get, row_of
 from headgate.adapters.store.tables import ActedRow, ApprovalRow, ButtonRow
 from headgate.errors import IllegalTransition, InputError
+from headgate.plan.model import ALL
 from headgate.rollout.state import Answer, Approval, Asked, Order, Verb
 
 
-def answer(engine: Engine, rollout_id: str, approval: Approval) -> Approval:
-    """Record one person's answer to the open question, and return it as recorded.
+def answer(engine: Engine, rollout_id: str, approval: Approval, slice_: str = ALL) -> Approval:
+    """Record one person's answer to the open question of a slice, and return it as recorded.
 
     The same answer by the same person again changes nothing. Whether the answers are enough is
     decided by the tick, never here.
@@ -40,14 +41,15 @@ def answer(engine: Engine, rollout_id: str, approval: Approval) -> Approval:
         )
     with writing(engine) as session:
         done = row_of(session, rollout_id, lock=True).done
-        known = _answered(session, rollout_id, approval, person)
+        known = _answered(session, rollout_id, slice_, approval, person)
         if known is not None:
             return known
-        asked = None if done else _asked(session, rollout_id)
+        asked = None if done else _asked(session, rollout_id, slice_)
         _refuse_other_question(rollout_id, asked, approval, plan_hash)
         session.add(
             ApprovalRow(
                 rollout_id=rollout_id,
+                slice=slice_,
                 step=approval.step,
                 attempt=approval.attempt,
                 person=person,
@@ -63,15 +65,21 @@ def answer(engine: Engine, rollout_id: str, approval: Approval) -> Approval:
     return approval
 
 
-def approvals(engine: Engine, rollout_id: str) -> list[Approval]:
-    """Return all answers of a rollout in the order they were given."""
-    query = select(ApprovalRow).where(ApprovalRow.rollout_id == rollout_id).order_by(col(ApprovalRow.id))
+def approvals(engine: Engine, rollout_id: str, slice_: str = ALL) -> list[Approval]:
+    """Return all answers to questions of a slice in the order they were given."""
+    query = (
+        select(ApprovalRow)
+        .where(ApprovalRow.rollout_id == rollout_id, ApprovalRow.slice == slice_)
+        .order_by(col(ApprovalRow.id))
+    )
     with reading(engine) as session:
         return [_approval(row) for row in session.exec(query)]
 
 
-def press(engine: Engine, rollout_id: str, verb: Verb, by: str, reason: str, at: datetime) -> Order:
-    """Record a button pressed; the next tick acts on it.
+def press(
+    engine: Engine, rollout_id: str, verb: Verb, by: str, reason: str, at: datetime, slice_: str = ALL
+) -> Order:
+    """Record a button pressed, for one slice or for ``all``; the next tick acts on it.
 
     Raises
     ------
@@ -89,7 +97,12 @@ def press(engine: Engine, rollout_id: str, verb: Verb, by: str, reason: str, at:
                 f"asked to {verb.value} {rollout_id}; it is done: nothing is left to stop"
             )
         row = ButtonRow(
-            rollout_id=rollout_id, verb=verb.value, pressed_by=by.strip(), reason=reason.strip(), at=at
+            rollout_id=rollout_id,
+            slice=slice_,
+            verb=verb.value,
+            pressed_by=by.strip(),
+            reason=reason.strip(),
+            at=at,
         )
         session.add(row)
         session.flush()
@@ -120,10 +133,13 @@ def _person(name: str) -> str:
     return name.strip().casefold()
 
 
-def _answered(session: Session, rollout_id: str, approval: Approval, person: str) -> Approval | None:
+def _answered(
+    session: Session, rollout_id: str, slice_: str, approval: Approval, person: str
+) -> Approval | None:
     row = session.exec(
         select(ApprovalRow).where(
             ApprovalRow.rollout_id == rollout_id,
+            ApprovalRow.slice == slice_,
             ApprovalRow.step == approval.step,
             ApprovalRow.attempt == approval.attempt,
             ApprovalRow.person == person,
@@ -140,8 +156,8 @@ def _answered(session: Session, rollout_id: str, approval: Approval, person: str
     return known
 
 
-def _asked(session: Session, rollout_id: str) -> Asked | None:
-    tick = newest(session, rollout_id)
+def _asked(session: Session, rollout_id: str, slice_: str) -> Asked | None:
+    tick = newest(session, rollout_id, slice_)
     return None if tick is None else tick.state.asked
 
 
@@ -177,4 +193,6 @@ def _approval(row: ApprovalRow) -> Approval:
 
 def _order(row: ButtonRow) -> Order:
     assert row.id is not None  # noqa: S101 - it was flushed or read
-    return Order(id=row.id, verb=Verb(row.verb), by=row.pressed_by, reason=row.reason, at=row.at)
+    return Order(
+        id=row.id, verb=Verb(row.verb), by=row.pressed_by, reason=row.reason, at=row.at, slice=row.slice
+    )

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from headgate.adapters.store.engine import reading
-from headgate.adapters.store.tables import LeaseRow, RolloutRow
+from headgate.adapters.store.tables import LeaseRow, RolloutRow, SliceRow
 from headgate.errors import InputError
 
 
@@ -75,6 +75,13 @@ def holder(engine: Engine, service: str) -> Rollout | None:
     with reading(engine) as session:
         row = session.exec(query.where(LeaseRow.service == service)).one_or_none()
         return None if row is None else value_of(row)
+
+
+def slice_names(engine: Engine, rollout_id: str) -> list[str]:
+    """Return the names of a rollout's slices, in order of name; ``all`` where its plan has none."""
+    query = select(SliceRow.name).where(SliceRow.rollout_id == rollout_id)
+    with reading(engine) as session:
+        return sorted(session.exec(query))
 
 
 def row_of(session: Session, rollout_id: str, *, lock: bool = False) -> RolloutRow:

@@ -84,7 +84,7 @@ class LeaseRow(_Row, table=True):
 
 
 class SliceRow(_Row, table=True):
-    """A part of the requests with steps of its own; for now one, ``all``."""
+    """A part of the requests with steps of its own; ``all`` where the plan names none."""
 
     __tablename__: ClassVar[Any] = "slice"
     rollout_id: str = Field(primary_key=True, foreign_key="rollout.id", sa_type=Line)
@@ -108,18 +108,16 @@ class LedgerRow(_Row, table=True):
 
 
 class ConfirmationRow(_Row, table=True):
-    """When the plane was first seen serving a generation."""
+    """When the plane was first seen serving a generation of the route, and which stay a slice had then."""
 
     __tablename__: ClassVar[Any] = "confirmation"
     rollout_id: str = Field(primary_key=True, foreign_key="rollout.id", sa_type=Line)
+    slice: str = Field(primary_key=True, sa_type=Line)
     generation: int = Field(primary_key=True)
     at: datetime = Field(sa_type=Instant)
     share_bp: int
     entry: int
     step: int
-
-
-EVIDENCE_KEY = ("rollout_id", "batch", "gate", "segment", "entry", "share_bp", "source", "part")
 
 
 class BatchRow(_Row, table=True):
@@ -136,6 +134,7 @@ class BatchRow(_Row, table=True):
             "share_bp",
             "source",
             "part",
+            "slice",
             name="uq_evidence",
         ),
         Index(None, "rollout_id", "id"),
@@ -153,6 +152,7 @@ class BatchRow(_Row, table=True):
     tick: int
     kind: str = Field(sa_type=Line)
     sums: str = Field(sa_type=Text)
+    slice: str = Field(sa_type=Line)
 
 
 class CursorRow(_Row, table=True):
@@ -165,10 +165,11 @@ class CursorRow(_Row, table=True):
 
 
 class SeenRow(_Row, table=True):
-    """An entity counted on an entry of a rollout."""
+    """An entity counted on an entry of a slice."""
 
     __tablename__: ClassVar[Any] = "seen"
     rollout_id: str = Field(primary_key=True, foreign_key="rollout.id", sa_type=Line)
+    slice: str = Field(primary_key=True, sa_type=Line)
     entry: int = Field(primary_key=True)
     entity: str = Field(primary_key=True, sa_type=Line)
 
@@ -191,11 +192,12 @@ class ApprovalRow(_Row, table=True):
 
     __tablename__: ClassVar[Any] = "approval"
     __table_args__ = (
-        UniqueConstraint("rollout_id", "step", "attempt", "person"),
+        UniqueConstraint("rollout_id", "slice", "step", "attempt", "person"),
         {"sqlite_autoincrement": True},
     )
     id: int | None = Field(default=None, primary_key=True)
     rollout_id: str = Field(foreign_key="rollout.id", sa_type=Line)
+    slice: str = Field(sa_type=Line)
     step: int
     attempt: int
     person: str = Field(sa_type=Line)
@@ -208,7 +210,7 @@ class ApprovalRow(_Row, table=True):
 
 
 class ButtonRow(_Row, table=True):
-    """A button pressed."""
+    """A button pressed, for one slice or for ``all`` of them."""
 
     __tablename__: ClassVar[Any] = "button"
     __table_args__ = (Index(None, "rollout_id", "id"), {"sqlite_autoincrement": True})
@@ -218,6 +220,7 @@ class ButtonRow(_Row, table=True):
     pressed_by: str = Field(sa_type=Line)
     reason: str = Field(sa_type=Line)
     at: datetime = Field(sa_type=Instant)
+    slice: str = Field(sa_type=Line, sa_column_kwargs={"server_default": "all"})
 
 
 class ActedRow(_Row, table=True):

@@ -22,6 +22,7 @@ from headgate.adapters.store.rollout_rows import row_of
 from headgate.adapters.store.tables import CursorRow, SeenRow
 from headgate.errors import StandDown, StoreError
 from headgate.evidence import EvidenceRow
+from headgate.plan.model import ALL
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def ingest(
     expected: Cursor,
     position: Mapping[str, int],
     carry: Mapping[str, Any] | None = None,
-    entities: Mapping[int, Collection[str]] | None = None,
+    entities: Mapping[str, Mapping[int, Collection[str]]] | None = None,
 ) -> Cursor:
     """Write what the lines from ``expected`` to ``position`` said, and return the new cursor.
 
@@ -71,7 +72,7 @@ def ingest(
     expected
         As `cursor` returned it before the lines were read.
     entities
-        By entry, those first seen in these lines (not in `seen`).
+        By slice and entry, those first seen in these lines (not in `seen`).
 
     Raises
     ------
@@ -92,8 +93,9 @@ def ingest(
             )
         put_evidence(session, rollout_id, rows, tick)
         known = [
-            {"rollout_id": rollout_id, "entry": entry, "entity": entity}
-            for entry, names in (entities or {}).items()
+            {"rollout_id": rollout_id, "slice": slice_, "entry": entry, "entity": entity}
+            for slice_, entries in (entities or {}).items()
+            for entry, names in entries.items()
             for entity in sorted(set(names))
         ]
         if known:
@@ -106,9 +108,11 @@ def ingest(
         return _value(row)
 
 
-def seen(engine: Engine, rollout_id: str, entry: int) -> set[str]:
-    """Return the entities already counted on an entry of a rollout."""
-    query = select(SeenRow.entity).where(SeenRow.rollout_id == rollout_id, SeenRow.entry == entry)
+def seen(engine: Engine, rollout_id: str, entry: int, slice_: str = ALL) -> set[str]:
+    """Return the entities already counted on an entry of a slice."""
+    query = select(SeenRow.entity).where(
+        SeenRow.rollout_id == rollout_id, SeenRow.slice == slice_, SeenRow.entry == entry
+    )
     with reading(engine) as session:
         return set(session.exec(query))
 

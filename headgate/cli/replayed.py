@@ -1,0 +1,120 @@
+"""A replay told to a person: what happened when and why, what it waited for, how the gates stood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from headgate.backtest.replay import Replay, ReplayedTick
+from headgate.backtest.story import stories_of
+from headgate.report.formats import lasting
+from headgate.report.narration import headline
+from headgate.rollout.state import Move, Outcome
+from headgate.verdicts import GateVerdict, Verdict
+
+_COLOURS = {Outcome.PROMOTED: "green", Outcome.ROLLED_BACK: "red", Outcome.ABORTED: "red"}
+_VERDICTS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.ERROR: "red"}
+#: Segments of a gate that are told one by one.
+_MOST_SEGMENTS = 8
+
+
+def tell(replay: Replay, out: Console) -> None:
+    """Print the story of one replay."""
+    span = f"{replay.first_at:%Y-%m-%d} to {replay.last_at:%Y-%m-%d}"
+    out.print(f"[bold]{escape(replay.plan.name)}[/], replayed from {span}", highlight=False)
+    out.print(f"{replay.exchanges:,} exchanges, {replay.outcomes:,} outcomes", highlight=False)
+    for reason, count in replay.data_quality.items():
+        out.print(f"  [yellow]{count:,}[/] {escape(reason)}", highlight=False)
+    for story in stories_of(replay):
+        if len(replay.plan.slice_names) > 1:
+            out.print(f"[bold]{escape(story.rollout)}[/]")
+        colour = _COLOURS.get(story.outcome, "cyan") if story.outcome else "cyan"
+        out.print(f"[{colour}]{escape(headline(story))}[/]", highlight=False)
+    for name in replay.plan.slice_names:
+        ticks = [one for one in replay.ticks if one.slice == name]
+        if ticks:
+            out.print(_moves(ticks, name if len(replay.plan.slice_names) > 1 else ""))
+            out.print(_waits(ticks), highlight=False)
+            out.print(_gates(ticks[-1]))
+    if replay.outcome is None:
+        out.print("The data ends before the rollout does.", highlight=False)
+
+
+def compare(replays: Sequence[Replay], out: Console) -> None:
+    """Print several replays side by side."""
+    table = Table(title="compared", title_justify="left")
+    for column in ("plan", "outcome", "most", "live from", "ended", "ticks"):
+        table.add_column(column)
+    for replay in replays:
+        live = [one.tick.at for one in replay.ticks if one.tick.state.share_bp]
+        most = max((one.tick.state.share_bp for one in replay.ticks), default=0)
+        ended = replay.ticks[-1].tick.at if replay.outcome else None
+        table.add_row(
+            escape(replay.plan.name),
+            replay.outcome.value if replay.outcome else "not ended",
+            f"{most / 100:g} %",
+            _day(live[0] if live else None),
+            _day(ended),
+            str(len(replay.ticks)),
+        )
+    out.print(table)
+
+
+def _moves(ticks: Sequence[ReplayedTick], name: str) -> Table:
+    """Return what was done when and why: all but the holds."""
+    table = Table(title=f"what happened {name}".strip(), title_justify="left")
+    for column in ("when", "decision", "share", "why"):
+        table.add_column(column, no_wrap=column != "why")
+    for one in ticks:
+        tick = one.tick
+        if tick.decision.move is not Move.HOLD:
+            share = f"{tick.state.share_bp / 100:g} %"
+            table.add_row(
+                f"{tick.at:%Y-%m-%d %H:%M}", tick.decision.move.value, share, escape(tick.decision.reason)
+            )
+    return table
+
+
+def _waits(ticks: Sequence[ReplayedTick]) -> str:
+    """Return how long was waited for what; what was waited for together counts for each."""
+    waited: dict[str, float] = {}
+    for one, after in pairwise(ticks):
+        for what in one.tick.decision.waiting_for:
+            lasted = (after.tick.at - one.tick.at).total_seconds()
+            waited[what.value] = waited.get(what.value, 0.0) + lasted
+    longest = sorted(waited.items(), key=lambda pair: -pair[1])
+    told = ", ".join(f"{what} {lasting(timedelta(seconds=seconds))}" for what, seconds in longest)
+    return f"waited for: {told}" if told else "never waited"
+
+
+def _gates(last: ReplayedTick) -> Table:
+    """Return how every gate stood at the last tick."""
+    table = Table(title=f"the gates on {last.tick.at:%Y-%m-%d %H:%M}", title_justify="left")
+    for column in ("gate", "verdict", "why"):
+        table.add_column(column, no_wrap=column != "why")
+    shown: dict[str, int] = {}
+    for verdict in last.tick.verdicts:
+        shown[verdict.gate] = shown.get(verdict.gate, 0) + (verdict.segment is not None)
+        if verdict.segment is None or shown[verdict.gate] <= _MOST_SEGMENTS:
+            table.add_row(*_gate(verdict))
+    for gate, segments in shown.items():
+        if segments > _MOST_SEGMENTS:
+            table.add_row(gate, "", f"{segments - _MOST_SEGMENTS} more segments, told by --json")
+    return table
+
+
+def _gate(verdict: GateVerdict) -> tuple[str, str, str]:
+    name = f"{verdict.gate}[{verdict.segment}]" if verdict.segment else verdict.gate
+    colour = _VERDICTS.get(verdict.verdict, "yellow")
+    if not verdict.applies:
+        colour = "dim"
+    return escape(name), f"[{colour}]{verdict.verdict.value}[/]", escape(verdict.reason.partition(": ")[2])
+
+
+def _day(at: datetime | None) -> str:
+    return f"{at:%Y-%m-%d}" if at else "-"

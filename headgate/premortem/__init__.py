@@ -1,0 +1,1 @@
+"""What would happen if the candidate broke in this way: named faults, put into history and replayed."""
