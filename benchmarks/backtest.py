@@ -83,22 +83,21 @@ def run(*, quick: bool) -> Section:
         say(f"backtest: {rows:,} exchanges")
         runs.append(measured(rows))
     last, first = runs[-1], runs[0]
+    longest, most = (None, None) if quick else (LONGEST, MOST)
     per_row = (last.cpu / last.rows) / (first.cpu / first.rows)
     told = [
         (f"{r.rows:,}", f"{r.wall:.1f}", f"{r.cpu:.1f}", f"{r.peak:.0f}", r.outcome, r.ticks) for r in runs
     ]
     return Section(
         title="Backtest: ten million exchanges",
-        what="`headgate backtest` on Parquet exchanges of 100 days with labels and a million entities: quality "
+        what="`headgate backtest` on Parquet exchanges of 100 days with labels, a million entities: quality "
         "by day blocks over three segment columns, errors, latency in shadow and in the split, ids looked "
         "through for duplicates.",
         how="Seeded files, written before; the command as a child, its own wall and processor time and its "
         "peak resident memory. Smaller files have the same days and fewer exchanges a day.",
         figures=(
-            Figure(
-                f"{last.rows:,} exchanges, wall", last.wall, "s", at_most=None if quick else LONGEST, digits=1
-            ),
-            Figure("the same, peak memory", last.peak, "MiB", at_most=None if quick else MOST),
+            Figure(f"{last.rows:,} exchanges, wall", last.wall, "s", at_most=longest, digits=1),
+            Figure("the same, peak memory", last.peak, "MiB", at_most=most),
             Figure(
                 f"processor time per exchange, against that at {first.rows:,}",
                 per_row,

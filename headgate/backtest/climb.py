@@ -110,13 +110,13 @@ class Climb:
         )
         return ReplayedTick(self.slice, told, self._intake.exchanges, self.matured)
 
-    def wanted(self, hours: OpenHours, now: datetime) -> list[datetime]:
-        """Return the times at which this slice wants a tick of its own."""
+    def wanted(self, hours: OpenHours, now: datetime, regular: datetime) -> list[datetime]:
+        """Return the times before the next regular tick at which this slice wants one of its own."""
         if self.done:
             return []
         found = [hours.next_opening(now)] if Waiting.CALENDAR in self.state.waiting_for else []
         asked = self.state.asked
-        if asked is not None and self.approve and asked.at == now:
+        if asked is not None and self.approve and asked.at == now and asked.expires_at <= regular:
             # Given at once; whoever ticks seldom must still see it before it expires.
             found.append(asked.at + (asked.expires_at - asked.at) / 2)
         return [at for at in found if at is not None]

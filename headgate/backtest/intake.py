@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -16,9 +16,10 @@ from headgate.compare.cells import Mask
 from headgate.compare.closing import closed_rows_of
 from headgate.compare.latency import Reference
 from headgate.compare.money import money_rows
-from headgate.compare.pairs import batch_from, candidate_sides
+from headgate.compare.pairs import batch_from
 from headgate.compare.rates import window_rows
 from headgate.compare.recorded import Seen, recorded_split_rows
+from headgate.compare.sides import Shares, is_split, sides_of
 from headgate.compare.stays import HOUR, column_micros, micros, stay_indices
 from headgate.compare.timed import latency_rows
 from headgate.evidence import Entry, EvidenceRow
@@ -138,11 +139,14 @@ class Intake:
         if not table.num_rows:
             return []
         self.exchanges += table.num_rows
-        sides = self._sides(table, entries)
+        shares, sides = sides_of(table, entries, column_micros(table["at"]), self._salt)
         self._count(table, entries, sides)
-        rows = window_rows(self._plan, table, entries, part, sides)
-        rows += money_rows(self._plan, table, entries, part, self._known_caps.frozen)
-        rows += self._latencies(table, entries, part, sides)
+        rows = money_rows(self._plan, table, entries, part, self._known_caps.frozen)
+        for here, at_share, name in _by_record(table, entries, shares, part):
+            mine = table if here is None else table.filter(pa.array(here))
+            whose = sides if here is None else sides[here]
+            rows += window_rows(self._plan, mine, at_share, name, whose)
+            rows += self._latencies(mine, at_share, name, whose)
         split, self._met = recorded_split_rows(table, entries, part, self._met)
         return self._mine(rows + split)
 
@@ -162,7 +166,7 @@ class Intake:
         )
         rows = closed_rows_of(self._plan, batch, span, entries, self._caps.frozen)
         self._caps = self._caps.after(self._plan, batch)
-        split = (batch.share_bp > 0) & (batch.share_bp < FULL_BP)
+        split = is_split(batch.share_bp)
         if self._arms and split.any():
             new = pc.unique(table["entity"].filter(pa.array(split & ~batch.exposed_before)))
             self._exposed = pa.concat_arrays([self._exposed, new])
@@ -171,12 +175,6 @@ class Intake:
     def mature(self, closing: Closing) -> None:
         """Take note that a block is closed: from now on its caps are known."""
         self._known_caps = closing.caps
-
-    def _sides(self, table: pa.Table, entries: Sequence[Entry]) -> Mask:
-        """Return whom the replayed rollout would have sent to the candidate."""
-        at = column_micros(table["at"])
-        share_bp = np.array([entry.share_bp for entry in entries], np.int32)[stay_indices(entries, at)]
-        return candidate_sides(table.select(["entity"]), share_bp, self._salt)
 
     def _count(self, table: pa.Table, entries: Sequence[Entry], sides: Mask) -> None:
         stays = stay_indices(entries, column_micros(table["at"]))
@@ -206,6 +204,28 @@ class Intake:
         if self._slice == "all":
             return rows
         return [_of_slice(row, self._slice) for row in rows]
+
+
+def _by_record(
+    table: pa.Table, entries: Sequence[Entry], shares: Shares, part: str
+) -> Iterator[tuple[Mask | None, Sequence[Entry], str]]:
+    """Yield the requests of each split on record, with the stays as if they had its share, and the rest.
+
+    Yields
+    ------
+    tuple
+        Which requests (None: all of them), the stays, and the name of the part.
+    """
+    stays = stay_indices(entries, column_micros(table["at"]))
+    other = shares != np.array([e.share_bp for e in entries], np.int32)[stays]
+    if not other.any():
+        yield None, entries, part
+        return
+    if not other.all():
+        yield ~other, entries, part
+    for share in np.unique(shares[other]).tolist():
+        as_recorded = [replace(e, share_bp=share) if 0 < e.share_bp < FULL_BP else e for e in entries]
+        yield other & (shares == share), as_recorded, f"{part}@{share}"
 
 
 def _of_slice(row: EvidenceRow, name: str) -> EvidenceRow:

@@ -115,7 +115,7 @@ def replay(
         ticks += [climb.tick(number, now) for climb in climbs if not climb.done]
         while regular <= now:
             regular += every
-        now = min([regular, *(at for climb in climbs for at in climb.wanted(hours, now) if at > now)])
+        now = min([regular, *(at for climb in climbs for at in climb.wanted(hours, now, regular) if at > now)])
     clock.stop()
     for climb in climbs:
         # The plane confirms at once, so a rollback that was decided is carried out, data or no data.

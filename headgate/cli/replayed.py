@@ -38,7 +38,8 @@ def tell(replay: Replay, out: Console) -> None:
     for name in replay.plan.slice_names:
         ticks = [one for one in replay.ticks if one.slice == name]
         if ticks:
-            out.print(_moves(ticks, name if len(replay.plan.slice_names) > 1 else ""))
+            if any(one.tick.decision.move is not Move.HOLD for one in ticks):
+                out.print(_moves(ticks, name if len(replay.plan.slice_names) > 1 else ""))
             out.print(_waits(ticks), highlight=False)
             out.print(_gates(ticks[-1]))
     if replay.outcome is None:

@@ -12,12 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headgate import routing
-from headgate.compare.stays import column_micros, micros, stay_indices
+from headgate.compare.sides import sides_of
+from headgate.compare.stays import column_micros, micros
 from headgate.evidence import Entry
-from headgate.plan.applies import is_unpaired
-from headgate.plan.model import Audit, Metric, Plan
+from headgate.plan.model import Audit, Plan
 from headgate.ports import Side, Status
-from headgate.routing import FULL_BP
 from headgate.tables import SEGMENT, clean_outcomes
 from headgate.tables.columns import instants, names
 
@@ -53,10 +52,8 @@ class Batch:
     drawn
         A label was to be sought: all of them, unless the plan audits.
     candidate_side
-        The candidate's in a live split: recorded (``served_by``), else by the bucket of the entity at
-        the request's share. Only filled where the plan compares the arms of a split, else all false.
-    share_bp
-        Candidate's share of live traffic when the request came, basis points.
+        The candidate's request, and ``share_bp``, its share of live traffic then (basis points): see
+        `headgate.compare.sides.sides_of`.
     exposed_before
         The request's entity was in a split (0 < share < 100 %) before this batch began.
     overridden
@@ -142,7 +139,7 @@ def batch_from(
         Shape (n,): see `Batch`.
     """
     at = column_micros(rows["at"])
-    share_bp = _shares(rows, entries, at)
+    share_bp, candidate_side = sides_of(rows, entries, at, salt)
     answered = [_equals(rows[f"{side}_status"], Status.OK.value) for side in (Side.INCUMBENT, Side.CANDIDATE)]
     known = column_micros(pc.fill_null(rows[KNOWN_AT], _NEVER)) <= micros(span[1] + plan.outcomes.maturity)
     return Batch(
@@ -154,9 +151,7 @@ def batch_from(
         parts=parts_of(plan, rows, segments),
         at=at,
         drawn=_drawn(plan, rows),
-        candidate_side=candidate_sides(rows, share_bp, salt)
-        if _splits(plan)
-        else np.zeros(len(at), np.bool_),
+        candidate_side=candidate_side,
         share_bp=share_bp,
         exposed_before=exposed_before,
         overridden=np.where(known, _floats(rows[OVERRIDDEN]), np.nan)
@@ -171,34 +166,6 @@ def batch_from(
 
 
 _NEVER = pa.scalar(np.iinfo(np.int64).max, pa.timestamp("us", "UTC"))
-
-
-def candidate_sides(rows: pa.Table, share_bp: npt.NDArray[np.int32], salt: str) -> Mask:
-    """Return which requests are the candidate's: as recorded, else by the bucket of their entity."""
-    if "served_by" in rows.column_names and not rows["served_by"].null_count:
-        return _equals(rows["served_by"], Side.CANDIDATE.value)
-    split = (share_bp > 0) & (share_bp < FULL_BP)
-    sides: Mask = share_bp >= FULL_BP
-    if split.any():
-        entities = rows["entity"].filter(pa.array(split)).cast(pa.binary())
-        sides[split] = routing.buckets(salt, np.asarray(entities, dtype=object).tolist()) < share_bp[split]
-    if "served_by" in rows.column_names:
-        recorded = np.asarray(pc.is_valid(rows["served_by"]))
-        sides = np.where(recorded, _equals(rows["served_by"], Side.CANDIDATE.value), sides)
-    return sides
-
-
-def _shares(rows: pa.Table, entries: Sequence[Entry], at: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
-    of_stay = np.array([entry.share_bp for entry in entries], np.int32)[stay_indices(entries, at)]
-    if "share_bp" not in rows.column_names:
-        return of_stay
-    recorded = rows["share_bp"].cast(pa.int32())
-    shares = np.asarray(pc.fill_null(recorded, -1), np.int32)
-    return np.where(shares < 0, of_stay, shares).astype(np.int32)
-
-
-def _splits(plan: Plan) -> bool:
-    return any(is_unpaired(gate, plan) or gate.metric is Metric.OVERRIDE_RATE for gate in plan.gates)
 
 
 def _drawn(plan: Plan, rows: pa.Table) -> Mask:

@@ -35,7 +35,9 @@ def judge_calibration(
         return Finding(unit=unit)
     residuals, seen = _table(blocks)
     more, less = bin_evidence(residuals, seen)
-    worst = int(np.argmax(np.maximum(more[:, -1], less[:, -1])))
+    # A bin in which nothing came stands at 1, above many a bin that fits.
+    against = np.where(seen.any(axis=1), np.maximum(more[:, -1], less[:, -1]), -np.inf)
+    worst = int(np.argmax(against))
     here = residuals[worst][seen[worst] > 0]
     lower, upper = _limits(here)
     units = np.arange(1.0, len(blocks) + 1)

@@ -20,6 +20,8 @@ from headgate.stats.betting import Batches
 from headgate.stats.display import ALPHA, difference, mean_interval, rate_interval
 from headgate.stats.hours import Hours
 
+Hour = tuple[EvidenceRow, LatencySplitSum]
+
 
 def judge_latency(question: Question, rows: Sequence[EvidenceRow], fresh: Sequence[EvidenceRow]) -> Finding:
     """Return the finding of a latency quantile, from the mirror in shadow or from a live split."""
@@ -70,15 +72,15 @@ def _split(
     question: Question, quantile: latency.Quantile, rows: Sequence[EvidenceRow], fresh: Sequence[EvidenceRow]
 ) -> Finding:
     hours, now = merged(rows, LatencySplitSum), merged(fresh, LatencySplitSum)
-    sums = [s for _, s in hours]
-    n1, n0 = sum(s.n1 for s in sums), sum(s.n0 for s in sums)
-    if not n1 + n0:
+    if not any(s.n1 + s.n0 for _, s in hours):
         return Finding()
     finding = by_unit(
         question,
         _arms(question.gate, quantile, now, "c_adv"),
         _arms(question.gate, quantile, hours, "c_rb"),
     )
+    sums = _shown(hours, now)
+    n1, n0 = sum(s.n1 for s in sums), sum(s.n0 for s in sums)
     if not (n1 and n0):
         return replace(finding, seen=f"only one side has answered so far ({n1 + n0} requests)")
     slow, reference = sum(s.c_adv for s in sums), sum(s.i_tau for s in sums)
@@ -89,16 +91,25 @@ def _split(
     )
 
 
-def _arms(
-    gate: Gate, quantile: latency.Quantile, hours: Sequence[tuple[EvidenceRow, LatencySplitSum]], slow: str
-) -> Evidence:
+def _shown(hours: Sequence[Hour], now: Sequence[Hour]) -> list[LatencySplitSum]:
+    """Return the hours an estimate over requests is of: this step's, else those of the last stay.
+
+    Arms are never added up over a ramp: what changed in time would look like a difference of sides.
+    """
+    if now:
+        return [sums for _, sums in now]
+    last = hours[-1][0]
+    return [sums for row, sums in hours if (row.entry, row.share_bp) == (last.entry, last.share_bp)]
+
+
+def _arms(gate: Gate, quantile: latency.Quantile, hours: Sequence[Hour], slow: str) -> Evidence:
     split, harm = _sides(hours, slow), slow == "c_rb"
     seen = latency.split_hours(split)
     by_request = latency.split_evidence(split, quantile, harm=harm, variance=gate.variance)
     return Evidence(by_request, latency.hourly(seen, harm=harm), split.n1 + split.n0, seen)
 
 
-def _sides(hours: Sequence[tuple[EvidenceRow, LatencySplitSum]], slow: str) -> latency.Split:
+def _sides(hours: Sequence[Hour], slow: str) -> latency.Split:
     sums = [s for _, s in hours]
     share = np.array([row.share_bp / FULL_BP for row, _ in hours])
     return latency.Split(

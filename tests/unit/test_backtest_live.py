@@ -9,9 +9,10 @@ from headgate.adapters.history import open_history
 from headgate.backtest.replay import replay
 from headgate.compare.caps import Caps
 from headgate.compare.closing import closed_rows
-from headgate.compare.pairs import batch_of, candidate_sides
+from headgate.compare.pairs import batch_of
 from headgate.compare.rates import window_rows
-from headgate.compare.stays import closed_batches, column_micros, stay_indices
+from headgate.compare.sides import sides_of
+from headgate.compare.stays import closed_batches, column_micros
 from headgate.evidence import Entry
 from headgate.gates import judge
 from headgate.rollout import apply, confirmed, decide, settle, standing, stays
@@ -55,10 +56,8 @@ def lived(plan, made, known):
             for x in (now - DAY, now)
         )
         window = lake.filter(pa.array((at >= since) & (at < until)))
-        shares = np.array([e.share_bp for e in entries], np.int32)[
-            stay_indices(entries, column_micros(window["at"]))
-        ]
-        rows += window_rows(plan, window, entries, f"{now}", candidate_sides(window, shares, salt))
+        _, sides = sides_of(window, entries, column_micros(window["at"]), salt)
+        rows += window_rows(plan, window, entries, f"{now}", sides)
         for span in closed_batches(plan, APRIL, now):
             if span not in closed:
                 closed.add(span)

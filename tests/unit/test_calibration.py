@@ -155,3 +155,17 @@ def test_without_proof_nothing_is_claimed():
     assert "no bin is proven to be off" in found.reason
     nothing, _ = told(rows(CalibrationSum((), missing=4)))
     assert nothing.verdict is Verdict.NO_DATA
+
+
+def test_an_empty_bin_is_never_the_worst_however_well_the_others_fit():
+    rows = [
+        EvidenceRow(
+            "told", None, APRIL + k * DAY, 0, 0, Source.SHADOW, "batch",
+            CalibrationSum(((4, 30, 0.04 if k % 2 else -0.04), (5, 30, -0.03 if k % 2 else 0.03))),
+        )
+        for k in range(40)
+    ]  # fmt: skip
+    card = judge(PLAN, rows, Standing(0, 0, 0, APRIL, APRIL + 60 * DAY))
+    told = next(v for v in card.verdicts if v.gate == "told")
+    assert told.verdict is Verdict.INCONCLUSIVE
+    assert "says 0.4 to 0.5" in told.reason or "says 0.5 to 0.6" in told.reason

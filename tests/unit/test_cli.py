@@ -18,7 +18,7 @@ from tests.integration.stores import OPENED_BY, question, tick
 
 COMMANDS = (
     "validate", "start", "shadow", "advance", "approve", "reject", "rollback", "abort", "pause", "resume",
-    "status", "report", "demo", "up", "backtest",
+    "status", "report", "demo", "up", "backtest", "power", "premortem",
 )  # fmt: skip
 BUTTONS = ("rollback", "abort", "pause", "resume")
 WHO_AND_WHY = ("--as", "chief@example.org", "--reason", "saw it")

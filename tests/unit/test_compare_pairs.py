@@ -42,14 +42,30 @@ def test_without_a_record_the_bucket_at_the_stays_share_says_whose_a_request_is(
     assert buckets("s-1", [name.encode() for name in names]).tolist() == [bucket("s-1", n) for n in names]
 
 
-def test_a_recorded_side_and_share_go_before_the_stays():
+def test_a_split_on_record_goes_before_the_stays_and_what_is_not_on_record_does_not():
     table = several(share_bp=2_000)
     served = pa.array(["candidate", None] * 10)
     found = batch(table.append_column("served_by", served))
     mine = dict(zip(table["entity"].to_pylist(), served.to_pylist(), strict=True))
-    for name, side in zip(sorted(mine), found.candidate_side.tolist(), strict=True):
-        assert side is (True if mine[name] else bucket("s-1", name) < 2_000)
-    assert set(found.share_bp.tolist()) == {2_000}
+    for name, side, share in zip(
+        sorted(mine), found.candidate_side.tolist(), found.share_bp.tolist(), strict=True
+    ):
+        assert side is (True if mine[name] else bucket("s-1", name) < 5_000)
+        assert share == (2_000 if mine[name] else 5_000)
+
+
+@pytest.mark.parametrize(("stay", "recorded"), [(0, 2_000), (10_000, 2_000), (5_000, 0), (5_000, 10_000)])
+def test_a_record_counts_only_where_both_it_and_the_rollout_are_on_a_split(stay, recorded):
+    table = several(share_bp=recorded).append_column("served_by", pa.array(["candidate"] * 20))
+    found = batch(table, entries=[Entry(1, 1, stay, APRIL)])
+    names = sorted(table["entity"].to_pylist())
+    assert found.candidate_side.tolist() == [bucket("s-1", name) < stay for name in names]
+    assert set(found.share_bp.tolist()) == {stay}
+
+
+def test_a_served_side_without_its_share_is_no_record():
+    table = without_share(several()).append_column("served_by", pa.array(["candidate"] * 20))
+    assert not batch(table).candidate_side.all()
 
 
 def test_the_stay_changes_in_the_middle_of_a_batch():

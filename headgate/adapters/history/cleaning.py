@@ -95,8 +95,8 @@ def clean_exchanges(con: duckdb.DuckDBPyConnection, plan: Plan, columns: frozens
     ]
     selected = ["request_id", "coalesce(entity, request_id) entity", '"at" at_us']
     selected += [column for one in mended for column in one.selected]
-    selected += ["served_by::side served_by"] if "served_by" in columns else []
-    selected += ["share_bp::integer share_bp"] if "share_bp" in columns else []
+    if {"served_by", "share_bp"} <= columns:  # one without the other is no record of a split
+        selected += ["served_by::side served_by", "share_bp::integer share_bp"]
     names = con.sql("select * from exchanges_unique limit 0").columns
     selected += [quoted(column) for column in names if column.startswith(("seg_", "own_"))]
     con.execute(

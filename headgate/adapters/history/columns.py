@@ -3,8 +3,8 @@
 # ruff: noqa: S608 - SQL is built of our own names and of columns and texts quoted by `sources`
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
@@ -28,11 +28,17 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column that is read. ``name``: what it is called in the files."""
+    """One column that is read. ``name``: what it is called in the files; ``called``: by us, if otherwise."""
 
     name: str
     kind: Kind
     needed: bool = True
+    called: str = ""
+
+    @property
+    def ours(self) -> str:
+        """What we call it."""
+        return self.called or self.name
 
 
 _TODO_TIME = {
@@ -57,6 +63,31 @@ _FITS: dict[Kind, Callable[[pa.DataType], bool]] = {
     Kind.TIME: lambda kind: bool(pa.types.is_timestamp(kind)) and kind.tz is not None,
     Kind.ANY: lambda kind: not pa.types.is_nested(kind),
 }
+
+
+def named(
+    con: duckdb.DuckDBPyConnection,
+    source: Source,
+    columns: tuple[Column, ...],
+    in_plan: Mapping[str, str | None],
+) -> tuple[Column, ...]:
+    """Return the columns by the names the files have: ours, or else those the plan gives its own logs.
+
+    Parameters
+    ----------
+    in_plan
+        What the plan calls some of our columns; None where it has no name for one.
+    """
+    if source.kind == "parquet":
+        there = {name for schema in source.schemas.values() for name in schema.names}
+    else:
+        there = set(asked(con, source, f"select * from {source.reader()} limit 0").columns)
+    return tuple(
+        replace(column, name=other, called=column.name)
+        if column.name not in there and (other := in_plan.get(column.name)) in there and other is not None
+        else column
+        for column in columns
+    )
 
 
 def present(con: duckdb.DuckDBPyConnection, source: Source, columns: tuple[Column, ...]) -> frozenset[str]:

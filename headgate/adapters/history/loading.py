@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from headgate.adapters.history.cleaning import SIDES
-from headgate.adapters.history.columns import Column, Kind, asked, from_text, present, unreadable
+from headgate.adapters.history.columns import Column, Kind, asked, from_text, named, present, unreadable
 from headgate.adapters.history.sources import Source, literal, quoted
 from headgate.plan.model import Plan
 from headgate.ports import Status
@@ -46,8 +46,12 @@ _OUTCOMES = (
 def load_exchanges(
     con: duckdb.DuckDBPyConnection, plan: Plan, source: Source, folder: Path
 ) -> frozenset[str]:
-    """Make ``exchanges_raw``; return the optional columns that are there."""
-    fixed = (*_NEEDED, *_OPTIONAL)
+    """Make ``exchanges_raw``; return the optional columns that are there.
+
+    A column may also be called what the plan calls it in its own logs: the lake's exchanges are history too.
+    """
+    names = {"request_id": plan.requests.id, "entity": plan.unit.entity, "at": plan.requests.at}
+    fixed = named(con, source, (*_NEEDED, *_OPTIONAL), names)
     segments = plan.segments.by if plan.segments else ()
     asked_for = slice_columns(plan)
     optional = tuple(Column(name, Kind.ANY, needed=False) for name in dict.fromkeys([*segments, *asked_for]))
@@ -71,10 +75,18 @@ def load_exchanges(
     return there
 
 
-def load_outcomes(con: duckdb.DuckDBPyConnection, source: Source, folder: Path) -> None:
+def load_outcomes(con: duckdb.DuckDBPyConnection, plan: Plan, source: Source, folder: Path) -> None:
     """Make ``outcomes_raw``: see `load_exchanges`."""
-    there = present(con, source, _OUTCOMES)
-    _keep(con, "outcomes_raw", source, [_read(source, c) for c in _OUTCOMES if c.name in there], folder)
+    asked_for = plan.outcomes
+    names = {
+        "request_id": plan.requests.id,
+        "label": asked_for.label,
+        "known_at": asked_for.known_at,
+        "overridden": asked_for.overridden,
+    }
+    columns = named(con, source, _OUTCOMES, names)
+    there = present(con, source, columns)
+    _keep(con, "outcomes_raw", source, [_read(source, c) for c in columns if c.name in there], folder)
 
 
 def _keep(
@@ -103,7 +115,7 @@ def _read(source: Source, column: Column) -> str:
             value = f"nullif({value}::varchar, '')"
         case Kind.NUMBER | Kind.LABEL:
             value = f"({value})::double"
-    return f"{value} {quoted(column.name)}"
+    return f"{value} {quoted(column.ours)}"
 
 
 def check_words(con: duckdb.DuckDBPyConnection, source: Source, columns: frozenset[str]) -> None:

@@ -92,7 +92,7 @@ class Files:
         cleaning.statuses(con)
         tell("checking the columns")
         columns = load_exchanges(con, plan, exchanges, folder)
-        load_outcomes(con, outcomes, folder)
+        load_outcomes(con, plan, outcomes, folder)
         tell("looking for ids that come twice")
         repeated = cleaning.one_per_request(con, "exchanges")
         check_words(con, exchanges, columns)
