@@ -20,7 +20,7 @@ from headgate.compare.stays import closed_batches
 from headgate.evidence import Entry, EvidenceRow
 from headgate.plan.applies import is_unpaired, needs_labels
 from headgate.plan.model import Plan, is_capped
-from headgate.tables import clean_outcomes, unknown_outcomes
+from headgate.tables import clean_outcomes, clean_requests, unknown_outcomes
 from headgate.tables.slices import of_slice
 from tasks import wiring
 from tasks.evidence import fact_of, segments_of
@@ -135,11 +135,13 @@ def _faults(case: Case, outcomes: pa.Table, first: datetime, last: datetime) -> 
     where the request log has none of that id, it is of an unknown request.
     """
     plan = case.plan
-    cleaned = clean_outcomes(outcomes, plan)
+    asked = clean_requests(
+        wiring.build().lake.read_requests(plan, first - plan.outcomes.maturity, last), plan
+    )
+    cleaned = clean_outcomes(outcomes, plan, asked.table)
     known_at = cleaned.table[plan.outcomes.known_at]
     came = cleaned.table.filter(pc.less(known_at, pa.scalar(last, known_at.type)))
-    asked = wiring.build().lake.read_requests(plan, first - plan.outcomes.maturity, last)
-    return {**cleaned.counts, "unknown_request": unknown_outcomes(came, asked[plan.requests.id])}
+    return {**cleaned.counts, "unknown_request": unknown_outcomes(came, asked.table["request_id"])}
 
 
 def _closing(case: Case, now: datetime) -> Iterator[_Span]:

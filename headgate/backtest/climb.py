@@ -79,6 +79,11 @@ class Climb:
         """Per entry whom callers would have met."""
         return self._intake.served
 
+    @property
+    def changed(self) -> tuple[int, int]:
+        """Requests on which the sides decide differently, and all that both answered."""
+        return self._intake.changed, self._intake.decided
+
     def take(self, piece: Piece, part: str) -> None:
         """Take in what came since the tick before; ``part`` names the tick it is taken in for."""
         if self.done:

@@ -17,7 +17,7 @@ from headgate.compare.closing import closed_rows_of
 from headgate.compare.latency import Reference
 from headgate.compare.money import money_rows
 from headgate.compare.pairs import batch_from
-from headgate.compare.rates import window_rows
+from headgate.compare.rates import decisions, window_rows
 from headgate.compare.recorded import Seen, recorded_split_rows
 from headgate.compare.sides import Shares, is_split, sides_of
 from headgate.compare.stays import HOUR, column_micros, micros, stay_indices
@@ -131,7 +131,7 @@ class Intake:
         self._exposed: pa.Array = pa.array([], pa.string())
         self._arms = any(is_unpaired(gate, plan) for gate in plan.gates)
         self._latency = [gate for gate in plan.gates if gate.metric is Metric.LATENCY]
-        self.exchanges = 0
+        self.exchanges = self.decided = self.changed = 0
         self.served: dict[int, Served] = {}
 
     def see(self, table: pa.Table, entries: Sequence[Entry], part: str) -> list[EvidenceRow]:
@@ -139,6 +139,9 @@ class Intake:
         if not table.num_rows:
             return []
         self.exchanges += table.num_rows
+        both, differ = decisions(self._plan, table)
+        self.decided += int(both.sum())
+        self.changed += int((both & differ).sum())
         shares, sides = sides_of(table, entries, column_micros(table["at"]), self._salt)
         self._count(table, entries, sides)
         rows = money_rows(self._plan, table, entries, part, self._known_caps.frozen)

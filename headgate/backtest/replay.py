@@ -54,6 +54,9 @@ class Replay:
         Per slice and entry whom callers would have met.
     approvals
         Per slice; given by nobody: invented for ``--approve auto``.
+    changed
+        Requests on which the candidate decides otherwise than the incumbent, and all that both answered,
+        while the rollout lasted. Of numbers: on which the answers differ.
     """
 
     plan: Plan
@@ -68,6 +71,7 @@ class Replay:
     stays: Mapping[str, tuple[Entry, ...]]
     traffic: Mapping[str, Mapping[int, Served]]
     approvals: Mapping[str, tuple[Approval, ...]]
+    changed: tuple[int, int]
 
 
 def replay(
@@ -115,7 +119,8 @@ def replay(
         ticks += [climb.tick(number, now) for climb in climbs if not climb.done]
         while regular <= now:
             regular += every
-        now = min([regular, *(at for climb in climbs for at in climb.wanted(hours, now, regular) if at > now)])
+        wanted = [at for climb in climbs for at in climb.wanted(hours, now, regular)]
+        now = min([regular, *(at for at in wanted if at > now)])
     clock.stop()
     for climb in climbs:
         # The plane confirms at once, so a rollback that was decided is carried out, data or no data.
@@ -134,6 +139,7 @@ def replay(
         stays={climb.slice: stays(climb.entries) for climb in climbs},
         traffic={climb.slice: climb.served for climb in climbs},
         approvals={climb.slice: tuple(climb.approvals) for climb in climbs},
+        changed=(sum(climb.changed[0] for climb in climbs), sum(climb.changed[1] for climb in climbs)),
     )
 
 

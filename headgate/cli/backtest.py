@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
+from headgate.cli.forecasts import load, said, write
 from headgate.cli.options import duration
 from headgate.cli.root import app, out, told
-from headgate.errors import InputError
-from headgate.plan import load_plan
 
 if TYPE_CHECKING:
     from headgate.backtest.replay import Replay
@@ -74,10 +72,7 @@ def backtest(
     from headgate.backtest.told import as_text
 
     length = duration("--every", every)
-    said = Console(stderr=True)
-    replays = [
-        _replay(plan, exchanges, outcomes, length, said, approve=approve is Approve.AUTO) for plan in plans
-    ]
+    replays = [_replay(plan, exchanges, outcomes, length, approve=approve is Approve.AUTO) for plan in plans]
     if json_path == "-":
         typer.echo(as_text(replays), nl=False)
     else:
@@ -88,23 +83,16 @@ def backtest(
         if len(replays) > 1:
             compare(replays, out)
         if json_path is not None:
-            _write("--json", Path(json_path), as_text(replays))
-            out.print(f"wrote {json_path}", highlight=False, markup=False, soft_wrap=True)
+            write("--json", Path(json_path), as_text(replays))
     if report is not None:
-        _write("--report", report, _page(replays))
-        said.print(f"wrote {report}", highlight=False, markup=False, soft_wrap=True)
+        write("--report", report, _page(replays))
 
 
-def _replay(
-    path: Path, exchanges: str, outcomes: str, every: timedelta, said: Console, *, approve: bool
-) -> Replay:
+def _replay(path: Path, exchanges: str, outcomes: str, every: timedelta, *, approve: bool) -> Replay:
     from headgate.adapters.history import open_history
     from headgate.backtest.replay import replay
 
-    left: list[str] = []
-    plan = load_plan(path, leave_aside=left.append)
-    for sentence in left:
-        said.print(f"note: {path}: {sentence}", highlight=False, markup=False, soft_wrap=True)
+    plan = load(path)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=said, transient=True, disable=not said.is_terminal) as bar:
         task = bar.add_task(f"{plan.name}: reading", total=None)
@@ -127,11 +115,3 @@ def _page(replays: list[Replay]) -> str:
     title = ", ".join(replay.plan.name for replay in replays)
     stories = [story for replay in replays for story in stories_of(replay)]
     return render_page(stories, title=f"Backtest of {title}", generated_at=newest, facts=facts)
-
-
-def _write(option: str, path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as err:
-        raise InputError(f"{option}: asked to write {path}; found {err.strerror}; name another file") from err

@@ -1,4 +1,4 @@
-"""Options that `power` and `premortem` share, and files they write."""
+"""What `backtest`, `power` and `premortem` share: the plan they read, and the files they write."""
 
 from __future__ import annotations
 

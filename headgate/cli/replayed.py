@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -14,8 +14,9 @@ from headgate.backtest.replay import Replay, ReplayedTick
 from headgate.backtest.story import stories_of
 from headgate.report.formats import lasting
 from headgate.report.narration import headline
+from headgate.report.terminal import plain_table
 from headgate.rollout.state import Move, Outcome
-from headgate.verdicts import GateVerdict, Verdict
+from headgate.verdicts import GateVerdict, Role, Verdict
 
 _COLOURS = {Outcome.PROMOTED: "green", Outcome.ROLLED_BACK: "red", Outcome.ABORTED: "red"}
 _VERDICTS = {Verdict.PASS: "green", Verdict.FAIL: "red", Verdict.ERROR: "red"}
@@ -28,8 +29,15 @@ def tell(replay: Replay, out: Console) -> None:
     span = f"{replay.first_at:%Y-%m-%d} to {replay.last_at:%Y-%m-%d}"
     out.print(f"[bold]{escape(replay.plan.name)}[/], replayed from {span}", highlight=False)
     out.print(f"{replay.exchanges:,} exchanges, {replay.outcomes:,} outcomes", highlight=False)
+    changed, both = replay.changed
+    if both and replay.plan.prediction.kind != "number":
+        out.print(
+            f"the candidate decides otherwise on {changed:,} of {both:,} ({changed / both:.1%})",
+            highlight=False,
+        )
     for reason, count in replay.data_quality.items():
-        out.print(f"  [yellow]{count:,}[/] {escape(reason)}", highlight=False)
+        said = reason.replace("outcomes.", "outcomes: ").replace("_", " ")
+        out.print(f"  [yellow]{count:,}[/] {escape(said)}", highlight=False)
     for story in stories_of(replay):
         if len(replay.plan.slice_names) > 1:
             out.print(f"[bold]{escape(story.rollout)}[/]")
@@ -41,6 +49,8 @@ def tell(replay: Replay, out: Console) -> None:
             if any(one.tick.decision.move is not Move.HOLD for one in ticks):
                 out.print(_moves(ticks, name if len(replay.plan.slice_names) > 1 else ""))
             out.print(_waits(ticks), highlight=False)
+            if unproved := _unproved(ticks):
+                out.print(unproved, highlight=False)
             out.print(_gates(ticks[-1]))
     if replay.outcome is None:
         out.print("The data ends before the rollout does.", highlight=False)
@@ -48,9 +58,10 @@ def tell(replay: Replay, out: Console) -> None:
 
 def compare(replays: Sequence[Replay], out: Console) -> None:
     """Print several replays side by side."""
-    table = Table(title="compared", title_justify="left")
-    for column in ("plan", "outcome", "most", "live from", "ended", "ticks"):
-        table.add_column(column)
+    table = plain_table(
+        "plan", "outcome", "most", "live from", "ended", "ticks",
+        names=[replay.plan.name for replay in replays], title="compared",
+    )  # fmt: skip
     for replay in replays:
         live = [one.tick.at for one in replay.ticks if one.tick.state.share_bp]
         most = max((one.tick.state.share_bp for one in replay.ticks), default=0)
@@ -68,9 +79,9 @@ def compare(replays: Sequence[Replay], out: Console) -> None:
 
 def _moves(ticks: Sequence[ReplayedTick], name: str) -> Table:
     """Return what was done when and why: all but the holds."""
-    table = Table(title=f"what happened {name}".strip(), title_justify="left")
-    for column in ("when", "decision", "share", "why"):
-        table.add_column(column, no_wrap=column != "why")
+    table = plain_table(
+        "when", "decision", "share", "why", names=["2013-04-01 00:00"], title=f"what happened {name}".strip()
+    )
     for one in ticks:
         tick = one.tick
         if tick.decision.move is not Move.HOLD:
@@ -83,21 +94,37 @@ def _moves(ticks: Sequence[ReplayedTick], name: str) -> Table:
 
 def _waits(ticks: Sequence[ReplayedTick]) -> str:
     """Return how long was waited for what; what was waited for together counts for each."""
-    waited: dict[str, float] = {}
+    told = _times(ticks, lambda one: [what.value for what in one.tick.decision.waiting_for])
+    return f"\nwaited for: {told}" if told else "\nnever waited"
+
+
+def _unproved(ticks: Sequence[ReplayedTick]) -> str:
+    """Return how long each gate that counts had not passed yet: the longest held the rollout."""
+
+    def missing(one: ReplayedTick) -> list[str]:
+        counting = (v for v in one.tick.verdicts if v.applies and v.role is not Role.REPORT)
+        return list(dict.fromkeys(v.gate for v in counting if v.verdict is not Verdict.PASS))
+
+    told = _times(ticks, missing)
+    return f"not proved yet: {escape(told)}" if told else ""
+
+
+def _times(ticks: Sequence[ReplayedTick], what: Callable[[ReplayedTick], Iterable[str]]) -> str:
+    """Return for how long, between ticks, each thing was the case; the longest first."""
+    lasted: dict[str, float] = {}
     for one, after in pairwise(ticks):
-        for what in one.tick.decision.waiting_for:
-            lasted = (after.tick.at - one.tick.at).total_seconds()
-            waited[what.value] = waited.get(what.value, 0.0) + lasted
-    longest = sorted(waited.items(), key=lambda pair: -pair[1])
-    told = ", ".join(f"{what} {lasting(timedelta(seconds=seconds))}" for what, seconds in longest)
-    return f"waited for: {told}" if told else "never waited"
+        for name in what(one):
+            lasted[name] = lasted.get(name, 0.0) + (after.tick.at - one.tick.at).total_seconds()
+    longest = sorted(lasted.items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{name} {lasting(timedelta(seconds=seconds))}" for name, seconds in longest)
 
 
 def _gates(last: ReplayedTick) -> Table:
     """Return how every gate stood at the last tick."""
-    table = Table(title=f"the gates on {last.tick.at:%Y-%m-%d %H:%M}", title_justify="left")
-    for column in ("gate", "verdict", "why"):
-        table.add_column(column, no_wrap=column != "why")
+    table = plain_table(
+        "gate", "verdict", "why", names=[_name(verdict) for verdict in last.tick.verdicts],
+        title=f"the gates on {last.tick.at:%Y-%m-%d %H:%M}",
+    )  # fmt: skip
     shown: dict[str, int] = {}
     for verdict in last.tick.verdicts:
         shown[verdict.gate] = shown.get(verdict.gate, 0) + (verdict.segment is not None)
@@ -109,12 +136,19 @@ def _gates(last: ReplayedTick) -> Table:
     return table
 
 
+def _name(verdict: GateVerdict) -> str:
+    return f"{verdict.gate}[{verdict.segment}]" if verdict.segment else verdict.gate
+
+
 def _gate(verdict: GateVerdict) -> tuple[str, str, str]:
-    name = f"{verdict.gate}[{verdict.segment}]" if verdict.segment else verdict.gate
     colour = _VERDICTS.get(verdict.verdict, "yellow")
     if not verdict.applies:
         colour = "dim"
-    return escape(name), f"[{colour}]{verdict.verdict.value}[/]", escape(verdict.reason.partition(": ")[2])
+    return (
+        escape(_name(verdict)),
+        f"[{colour}]{verdict.verdict.value}[/]",
+        escape(verdict.reason.partition(": ")[2]),
+    )
 
 
 def _day(at: datetime | None) -> str:

@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from headgate.compare.cells import Cells, cells_of
 from headgate.compare.pairs import Floats, Mask
-from headgate.compare.quality import GRID
 from headgate.compare.stays import column_micros
 from headgate.errors import InputError
 from headgate.evidence import Entry, EvidenceRow, RateSum, Source, UnitSum
+from headgate.grid import STEPS, counts_of
 from headgate.plan.applies import MONEY, columns_of, is_unpaired
 from headgate.plan.model import Gate, Metric, Plan
 
@@ -71,7 +71,7 @@ def money_rows(
             pairs = here[paired[here]]
             stay = entry.entry, entry.share_bp, Source.SHADOW, part
             either = int((above0[pairs] | above1[pairs]).sum())
-            one = _unit_sum(difference[pairs] / cap * GRID, cap, len(here) - len(pairs), either)
+            one = _unit_sum(difference[pairs] / cap * STEPS, cap, len(here) - len(pairs), either)
             rows.append(EvidenceRow(gate.name, None, hour, *stay, one))
             if len(pairs):
                 rate = RateSum(len(pairs), int(above1[pairs].sum()))
@@ -110,10 +110,5 @@ def _numbers(exchanges: pa.Table, name: str) -> Floats:
 
 def _unit_sum(steps: Floats, cap: float, unpaired: int, capped: int) -> UnitSum:
     return UnitSum(
-        _on_grid(np.ceil(steps)), _on_grid(np.floor(steps)), unpaired=unpaired, scale=cap, capped=capped
+        counts_of(np.ceil(steps)), counts_of(np.floor(steps)), unpaired=unpaired, scale=cap, capped=capped
     )
-
-
-def _on_grid(values: Floats) -> tuple[tuple[int, int], ...]:
-    cells, counts = np.unique(values.astype(np.int64), return_counts=True)
-    return tuple(zip(cells.tolist(), counts.tolist(), strict=True))

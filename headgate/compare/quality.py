@@ -18,12 +18,10 @@ import numpy.typing as npt
 from headgate.compare.losses import cap_of, capped, difference_bounds, losses
 from headgate.compare.pairs import Batch, Floats, Mask
 from headgate.evidence import BlockSum, Entry, EvidenceRow, RateSum, Source, UnitSum
-from headgate.plan.applies import is_paired_loss, loss_range
-from headgate.plan.model import Audit, Exclude, Gate, Plan, is_capped
+from headgate.grid import STEPS, counts_of
+from headgate.plan.applies import is_paired_loss, label_chance, loss_range
+from headgate.plan.model import Exclude, Gate, Plan, is_capped
 from headgate.stats.exact import exact_sum
-
-GRID = 2**12
-"""Steps of a `UnitSum` to its scale."""
 
 
 def paired_rows(
@@ -56,7 +54,7 @@ def paired_rows(
         If a loss function of one's own fails or returns what is no loss.
     """
     segmented = plan.segments.gates if plan.segments else {}
-    q = plan.outcomes.missing.audit if isinstance(plan.outcomes.missing, Audit) else 1.0
+    q = label_chance(plan)
     rows = []
     for gate in plan.gates:
         cap = cap_of(gate, caps.get(gate.name))
@@ -224,16 +222,11 @@ def _unit_sum(part: _Differences, used: _Differences, q: float, largest: float) 
     largest = largest if used.cap is None else used.cap
     # Divided first: a difference at its bound is exactly one, whatever the bound is.
     return UnitSum(
-        worst=_on_grid(np.ceil(used.worst / largest * GRID)),
-        best=_on_grid(np.floor(used.best / largest * GRID)),
+        worst=counts_of(np.ceil(used.worst / largest * STEPS)),
+        best=counts_of(np.floor(used.best / largest * STEPS)),
         missing=int(used.missing.sum()),
         excluded=len(part.entity) - len(used.entity),
         unpaired=part.unpaired,
         scale=largest / q,
         capped=int(used.above.sum()),
     )
-
-
-def _on_grid(values: Floats) -> tuple[tuple[int, int], ...]:
-    cells, counts = np.unique(values.astype(np.int64), return_counts=True)
-    return tuple(zip(cells.tolist(), counts.tolist(), strict=True))

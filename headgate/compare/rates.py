@@ -96,7 +96,7 @@ def _counts(
             Metric.COVERAGE: (all_of_them, ~found.ok),
         }
     if Metric.DISAGREEMENT in asked:
-        counts[Metric.DISAGREEMENT] = _decisions(plan, exchanges)
+        counts[Metric.DISAGREEMENT] = decisions(plan, exchanges)
     return counts
 
 
@@ -105,7 +105,7 @@ def _answers(exchanges: pa.Table) -> _Answers:
     return _Answers(ok, rejected, ~(ok | rejected))
 
 
-def _decisions(plan: Plan, exchanges: pa.Table) -> tuple[Mask, Mask]:
+def decisions(plan: Plan, exchanges: pa.Table) -> tuple[Mask, Mask]:
     """Return where both sides answered, and where what follows from their answers differs."""
     answers = [
         np.asarray(exchanges[f"{side}_prediction"].cast(pa.float64()), dtype=np.float64) for side in Side

@@ -18,14 +18,12 @@ import numpy.typing as npt
 from headgate.compare.losses import cap_of, capped, losses
 from headgate.compare.money import usable_amounts
 from headgate.compare.pairs import Batch, Floats, Mask
-from headgate.compare.quality import GRID
 from headgate.errors import InputError
 from headgate.evidence import Entry, EvidenceRow, RateSum, Source, UnpairedSum
-from headgate.plan.applies import MONEY, is_unpaired, loss_range
-from headgate.plan.model import Audit, Exclude, Gate, Plan, is_capped
+from headgate.grid import STEPS, counts_of
+from headgate.plan.applies import MONEY, is_unpaired, label_chance, loss_range
+from headgate.plan.model import Exclude, Gate, Plan, is_capped
 from headgate.routing import FULL_BP
-
-Counts = tuple[tuple[int, int], ...]
 
 
 def unpaired_rows(
@@ -171,7 +169,7 @@ def _found(plan: Plan, gate: Gate, batch: Batch, exposed: _Exposed, cap: float |
         mine = ours[missing]
         against[missing], favouring[missing] = np.where(mine, most, least), np.where(mine, least, most)
     excluded = missing if isinstance(plan.outcomes.missing, Exclude) else np.zeros_like(missing)
-    q = _chance(plan)
+    q = label_chance(plan)
     return _Found(
         against / q, favouring / q, answered & ~excluded, missing & ~excluded, excluded, ~answered,
         known, above, served,
@@ -213,10 +211,10 @@ def _sum(found: _Found, exposed: _Exposed, entities: Mask, scale: float) -> Unpa
     )
     ours, theirs = exposed.ours & (n > 0), ~exposed.ours & (n > 0)
     return UnpairedSum(
-        candidate_worst=_on_grid(np.ceil(against[ours] / scale * GRID)),
-        candidate_best=_on_grid(np.floor(favouring[ours] / scale * GRID)),
-        incumbent_worst=_on_grid(np.floor(against[theirs] / scale * GRID)),
-        incumbent_best=_on_grid(np.ceil(favouring[theirs] / scale * GRID)),
+        candidate_worst=counts_of(np.ceil(against[ours] / scale * STEPS)),
+        candidate_best=counts_of(np.floor(favouring[ours] / scale * STEPS)),
+        incumbent_worst=counts_of(np.floor(against[theirs] / scale * STEPS)),
+        incumbent_best=counts_of(np.ceil(favouring[theirs] / scale * STEPS)),
         missing=int((inside & found.missing).sum()),
         excluded=int((inside & found.excluded).sum()),
         unanswered=int((inside & found.unanswered).sum()),
@@ -231,20 +229,10 @@ def _above(found: _Found, exposed: _Exposed, share: int) -> RateSum:
     return RateSum(int(among.sum()), int((among & found.above).sum()))
 
 
-def _on_grid(values: Floats) -> Counts:
-    cells, counts = np.unique(values.astype(np.int64), return_counts=True)
-    return tuple(zip(cells.tolist(), counts.tolist(), strict=True))
-
-
 def _column(gate: Gate) -> str | None:
     """Return which amount the gate reads; None where it reads answers."""
     return gate.metric.value if gate.metric in MONEY and gate.payoff is None else None
 
 
 def _scale(plan: Plan, gate: Gate, cap: float | None) -> float:
-    return (loss_range(gate, plan) if cap is None else cap) / (1.0 if _column(gate) else _chance(plan))
-
-
-def _chance(plan: Plan) -> float:
-    """Return the chance with which a label is sought; 1 without an audit."""
-    return plan.outcomes.missing.audit if isinstance(plan.outcomes.missing, Audit) else 1.0
+    return (loss_range(gate, plan) if cap is None else cap) / (1.0 if _column(gate) else label_chance(plan))

@@ -11,8 +11,9 @@ import numpy as np
 
 from headgate.errors import EvidenceError
 from headgate.evidence import EvidenceRow, UnpairedSum
-from headgate.gates.grids import Counts, on_grid
+from headgate.gates.grids import on_grid
 from headgate.gates.rows import joined, merged
+from headgate.grid import Counts
 from headgate.stats.arms import Arms, differences
 from headgate.stats.betting import Batches, FloatArray, ordered_sum
 from headgate.stats.blocks import design_effect

@@ -7,11 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from headgate.errors import EvidenceError
+from headgate.grid import STEPS, Counts
 from headgate.stats.betting import Batches
-
-#: (grid index, count), sorted by index.
-Counts = tuple[tuple[int, int], ...]
-STEP = 2.0**-12
 
 
 def on_grid(hours: Sequence[Counts], scale: float) -> Batches:
@@ -33,5 +30,5 @@ def on_grid(hours: Sequence[Counts], scale: float) -> Batches:
         for place, (index, count) in enumerate(hour):
             if count < 0:
                 raise EvidenceError(f"a batch holds a negative count of values: {count}")
-            values[place, at], counts[place, at] = index * STEP * scale, count
+            values[place, at], counts[place, at] = index / STEPS * scale, count
     return Batches(values, counts)

@@ -92,14 +92,12 @@ def _split(
 
 
 def _shown(hours: Sequence[Hour], now: Sequence[Hour]) -> list[LatencySplitSum]:
-    """Return the hours an estimate over requests is of: this step's, else those of the last stay.
+    """Return the hours an estimate over requests is of: at the last share, on this step where it has any.
 
     Arms are never added up over a ramp: what changed in time would look like a difference of sides.
     """
-    if now:
-        return [sums for _, sums in now]
-    last = hours[-1][0]
-    return [sums for row, sums in hours if (row.entry, row.share_bp) == (last.entry, last.share_bp)]
+    last = (now or hours)[-1][0]
+    return [sums for row, sums in now or hours if (row.entry, row.share_bp) == (last.entry, last.share_bp)]
 
 
 def _arms(gate: Gate, quantile: latency.Quantile, hours: Sequence[Hour], slow: str) -> Evidence:

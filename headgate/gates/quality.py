@@ -12,19 +12,18 @@ import numpy as np
 from headgate.errors import EvidenceError
 from headgate.evidence import BlockSum, EvidenceRow, UnitSum
 from headgate.gates.finding import Finding, Trail
+from headgate.gates.grids import on_grid
 from headgate.gates.paired_words import Shown, notes, seen
 from headgate.gates.questions import Question
 from headgate.gates.rows import counted, merged
-from headgate.plan.applies import loss_range
-from headgate.plan.model import Audit, Gate, Plan, Unit, is_capped
+from headgate.grid import STEPS, Counts
+from headgate.plan.applies import label_chance, loss_range
+from headgate.plan.model import Gate, Plan, Unit, is_capped
 from headgate.stats.betting import Batches, mixture_from_any_start
 from headgate.stats.blocks import FEWEST_BLOCKS, LARGEST_DESIGN_EFFECT, autocorrelation, design_effect
 from headgate.stats.display import mean_interval
 from headgate.stats.paired import Design, advance_evidence, harm_wealth
 
-_GRID = 2.0**-12
-#: (grid index, count), sorted by index.
-Counts = tuple[tuple[int, int], ...]
 #: A block's value is clipped to this part of the range of the loss, unless the plan says to what.
 _BLOCK_BOUND = 0.2
 
@@ -42,7 +41,7 @@ def judge_blocks(
     EvidenceError
         If a block comes twice, is no finite number or has another cap, or the gate's design makes no bet.
     """
-    gate, q = question.gate, _chance(plan)
+    gate, q = question.gate, label_chance(plan)
     everything, advancing = _blocks(rows), _blocks(fresh)
     largest = _largest(gate, plan, everything)
     if largest is None:  # no cap is known before the first block it judges
@@ -97,13 +96,13 @@ def judge_units(
     means, predicted = _days(hours, scale)
     effect = design_effect(means, predicted)
     fault, wait = _refusal(plan.unit, effect)
-    bets = _counts([sums.worst for _, sums in merged(fresh, UnitSum)], scale)
-    harms = _counts([sums.best for _, sums in hours], scale)
+    bets = on_grid([sums.worst for _, sums in merged(fresh, UnitSum)], scale)
+    harms = on_grid([sums.best for _, sums in hours], scale)
     judged = not (fault or wait)
     advance = advance_evidence(bets, design) if judged else np.zeros(bets.counts.shape[-1])
-    interval = mean_interval(_counts([best], scale), _counts([worst], scale), scale)
+    interval = mean_interval(on_grid([best], scale), on_grid([worst], scale), scale)
     shown = Shown.of(gate, (_mean(worst) + _mean(best)) / 2 * scale, *interval)
-    largest = scale * _chance(plan)
+    largest = scale * label_chance(plan)
     return Finding(
         Trail(advance, np.cumsum(bets.units())),
         _harm(harms, design) if judged else Trail(np.zeros(len(hours)), np.cumsum(harms.units())),
@@ -124,11 +123,6 @@ def _harm(differences: Batches, design: Design) -> Trail:
     return Trail(mixture_from_any_start(wealth), np.cumsum(differences.units()), wealth)
 
 
-def _chance(plan: Plan) -> float:
-    """Return the chance with which a label is sought; 1 without an audit."""
-    return plan.outcomes.missing.audit if isinstance(plan.outcomes.missing, Audit) else 1.0
-
-
 def _named(gate: Gate, plan: Plan) -> float | None:
     """Return the largest loss where the plan or the metric says it; None where it was frozen."""
     if gate.cap is not None and gate.payoff is None:
@@ -147,7 +141,7 @@ def _largest(gate: Gate, plan: Plan, blocks: Sequence[BlockSum]) -> float | None
 def _scale(gate: Gate, plan: Plan, hours: Sequence[UnitSum]) -> float | None:
     """Return the largest difference of a unit, weighted; None where no hour tells it."""
     named, scales = _named(gate, plan), {sums.scale for sums in hours}
-    expected = None if named is None else named / _chance(plan)
+    expected = None if named is None else named / label_chance(plan)
     found = next(iter(scales), expected)
     if len(scales) > 1 or (found is not None and expected is not None and not isclose(found, expected)):
         raise EvidenceError(f"hours stand on grids of {sorted(scales)}; the plan's is {expected}")
@@ -180,7 +174,7 @@ def _all(hours: Sequence[Counts]) -> Counts:
 
 def _mean(counts: Counts) -> float:
     """Return the mean in units of the scale."""
-    return sum(index * count for index, count in counts) / sum(count for _, count in counts) * _GRID
+    return sum(index * count for index, count in counts) / sum(count for _, count in counts) / STEPS
 
 
 def _design(question: Question, limit: float) -> Design:
@@ -206,16 +200,6 @@ def _block_effect(blocks: Sequence[BlockSum]) -> float | None:
     return design_effect([b.observed for b in several], predicted)
 
 
-def _counts(hours: Sequence[Counts], scale: float) -> Batches:
-    """Return counts on the grid as batches, padded with nothing to the widest hour."""
-    widest = max((len(hour) for hour in hours), default=0)
-    values, counts = np.zeros((widest, len(hours))), np.zeros((widest, len(hours)))
-    for at, hour in enumerate(hours):
-        for place, (index, count) in enumerate(hour):
-            values[place, at], counts[place, at] = index * _GRID * scale, count
-    return Batches(values, counts)
-
-
 def _days(hours: Sequence[tuple[EvidenceRow, UnitSum]], scale: float) -> tuple[list[float], list[float]]:
     """Return each UTC day's mean of D and the variance of that mean if requests were independent."""
     days: dict[date, dict[int, int]] = {}
@@ -230,6 +214,6 @@ def _days(hours: Sequence[tuple[EvidenceRow, UnitSum]], scale: float) -> tuple[l
             continue
         mean = sum(index * count for index, count in days[day].items()) / n
         square = fsum(count * (index - mean) ** 2 for index, count in days[day].items())
-        means.append(mean * _GRID * scale)
-        predicted.append(square / (n - 1) / n * (_GRID * scale) ** 2)
+        means.append(mean / STEPS * scale)
+        predicted.append(square / (n - 1) / n * (scale / STEPS) ** 2)
     return means, predicted

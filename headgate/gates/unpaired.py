@@ -15,7 +15,7 @@ from headgate.gates.finding import Finding, Trail
 from headgate.gates.paired_words import Shown, seen
 from headgate.gates.questions import Question
 from headgate.gates.rows import joined
-from headgate.plan.applies import MONEY, columns_of, loss_range
+from headgate.plan.applies import MONEY, columns_of, label_chance, loss_range
 from headgate.plan.model import Audit, Gate, Metric, Plan, is_capped
 from headgate.stats import ratio, unpaired
 from headgate.stats.betting import Batches, ordered_sum
@@ -45,6 +45,8 @@ def judge_unpaired(
     unit = "blocks" if blocks and not rare else "entities"
     if found is None:
         return Finding(unit=unit, seen=_nothing(gate))
+    if not found.rows:
+        return Finding(unit=unit, seen="too few entities of one side so far")
     effect, values = shared_shocks(found, blocks=blocks)
     judged = _by_ratio(question, found) if rare else _by_margin(question, plan, found, blocks=blocks)
     fault, wait = ("", "") if blocks and not rare else _refusal(plan, found, effect, len(values), rare=rare)
@@ -109,7 +111,7 @@ def _design(question: Question, plan: Plan, scale: float) -> unpaired.Design:
 
 def _range(gate: Gate, plan: Plan, scale: float) -> tuple[float, float]:
     """Return the least and largest loss of an entity, weighed by the audit; larger is worse."""
-    q = plan.outcomes.missing.audit if isinstance(plan.outcomes.missing, Audit) else 1.0
+    q = label_chance(plan)
     if gate.metric in MONEY and gate.payoff is None:
         _same(gate.cap, scale)
         return (-scale if gate.metric is Metric.VALUE else 0.0), scale
@@ -138,15 +140,15 @@ def _events(found: Seen, reading: str) -> ratio.Events:
     return ratio.Events(*sums[0], *sums[1])
 
 
-def _shown(found: Seen) -> np.ndarray:
-    """Return which batches an estimate over entities is of: this step's, else those of the last stay.
+def _shown(found: Seen) -> unpaired.BoolArray:
+    """Return which batches an estimate over entities is of: at the last share, on this step if it has any.
 
     Arms are never added up over a ramp: what changed in time would look like a difference of sides.
     """
-    if found.fresh.any():
-        return found.fresh
-    last = found.rows[-1][0]
-    return np.array([(r.entry, r.share_bp) == (last.entry, last.share_bp) for r, _ in found.rows])
+    those = found.fresh if found.fresh.any() else np.ones_like(found.fresh)
+    last = found.rows[int(np.flatnonzero(those)[-1])][0]
+    same = [(row.entry, row.share_bp) == (last.entry, last.share_bp) for row, _ in found.rows]
+    return np.logical_and(those, same)
 
 
 def _estimate(found: Seen, design: unpaired.Design, *, blocks: bool) -> tuple[float | None, float, float]:
@@ -156,8 +158,6 @@ def _estimate(found: Seen, design: unpaired.Design, *, blocks: bool) -> tuple[fl
         worst, best = (values[np.isfinite(values)] for values in readings)
         limits = mean_interval(Batches.single(best), Batches.single(worst), design.spread)
         return (float(np.mean(worst) + np.mean(best)) / 2 if worst.size else None), *limits
-    if not found.rows:
-        return None, -design.spread, design.spread
     shown = found.among(_shown(found))
     whole, *rest = shown.sums
     for sums in rest:

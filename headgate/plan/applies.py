@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from headgate.plan.model import Applies, Gate, Metric, Plan, is_capped
+from headgate.plan.model import Applies, Audit, Gate, Metric, Plan, is_capped
 from headgate.routing import FULL_BP
 
 #: Losses: an answer held against what happened.
@@ -47,6 +47,11 @@ def loss_range(gate: Gate, plan: Plan) -> float:
         worth = gate.payoff.model_dump().values()
         return float(max(worth) - min(worth)) or 1.0
     return 1.0
+
+
+def label_chance(plan: Plan) -> float:
+    """Return the chance with which a request's label is sought; 1 without an audit."""
+    return plan.outcomes.missing.audit if isinstance(plan.outcomes.missing, Audit) else 1.0
 
 
 def is_loss(gate: Gate) -> bool:

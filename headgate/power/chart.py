@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from headgate.power.forecast import Forecast, StepForecast, WorldForecast
+from headgate.power.telling import percent
 from headgate.report.canvas import BLUE, INK, MUTED, ORANGE, figure, look, root_scale, to_svg
 
 _WIDTH, _HEIGHT = 760, 300
@@ -14,18 +15,22 @@ _LINES = (("half", "-"), ("most", "--"), ("nearly_all", ":"))
 
 
 def climb_chart(one: Forecast) -> str:
-    """Return the chart as SVG: a line ends where that part of the runs is out of time."""
+    """Return the chart as SVG: a cross where that part of the runs gets no further in time."""
     with look():
         drawn = figure(_WIDTH, _HEIGHT)
         axes = drawn.add_subplot()
+        last = _last_day(one)
         for world in one.worlds:
             for part, style in _LINES:
-                days, shares = _stairs(world.steps, part)
+                days, shares, stuck = _stairs(world.steps, part)
+                if stuck:
+                    days, shares = [*days, last], [*shares, shares[-1]]
+                    axes.plot(last, shares[-1], "x", color=_COLOURS[world.world], clip_on=False)
                 axes.plot(days, shares, style, color=_COLOURS[world.world], lw=1.6)
-                if part == "half" and len(days) > 1:
+                if part == "half":
                     axes.annotate(
-                        _name(world), (days[-1], shares[-1]), xytext=(4, 4), textcoords="offset points",
-                        color=_COLOURS[world.world], fontsize=9,
+                        _name(world), (days[-1], shares[-1]), xytext=(-4, 5), textcoords="offset points",
+                        color=_COLOURS[world.world], fontsize=9, ha="right",
                     )  # fmt: skip
         root_scale(axes, "y")
         steps = sorted({step.percent for world in one.worlds for step in world.steps})
@@ -37,21 +42,26 @@ def climb_chart(one: Forecast) -> str:
         return to_svg(drawn, salt=f"power-{one.plan}-{one.slice}", label=said)
 
 
+def _last_day(one: Forecast) -> float:
+    """Return the last day that any part of the runs gets to; 1 where none gets anywhere."""
+    ends = (getattr(step.until, part) for world in one.worlds for step in world.steps for part, _ in _LINES)
+    return max((day for day in ends if day is not None), default=1.0)
+
+
 def _name(world: WorldForecast) -> str:
-    return f"{world.world} ({world.promoted:.0%} promoted)"
+    return f"{world.world}: {percent(world.promoted)} promoted"
 
 
-def _stairs(steps: Sequence[StepForecast], part: str) -> tuple[list[float], list[float]]:
-    points = list(_points(steps, part))
-    return [day for day, _ in points], [share for _, share in points]
-
-
-def _points(steps: Sequence[StepForecast], part: str) -> Iterator[tuple[float, float]]:
-    day = 0.0
+def _stairs(steps: Sequence[StepForecast], part: str) -> tuple[list[float], list[float], bool]:
+    """Return days and shares of the climb, and whether it ends for want of time."""
+    days, shares, day = [], [], 0.0
     for step in steps:
-        yield day, step.percent
         until: float | None = getattr(step.until, part)
+        days.append(day)
+        shares.append(step.percent)
         if until is None:
-            return
+            return days, shares, True
         day = until
-        yield day, step.percent
+        days.append(day)
+        shares.append(step.percent)
+    return days, shares, False

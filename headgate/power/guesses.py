@@ -24,10 +24,10 @@ Row = tuple[str, str, str]
 
 def told(known: Assumptions, plan: Plan) -> tuple[Row, ...]:
     """Return every figure that matters to this plan."""
-    return (*_known(known), *((name, value, "guessed") for name, value in _guessed(known, plan)))
+    return (*_known(known, plan), *((name, value, "guessed") for name, value in _guessed(known, plan)))
 
 
-def _known(known: Assumptions) -> Iterator[Row]:
+def _known(known: Assumptions, plan: Plan) -> Iterator[Row]:
     def source(name: str) -> str:
         return "measured" if name in known.measured else "given"
 
@@ -38,16 +38,22 @@ def _known(known: Assumptions) -> Iterator[Row]:
             yield one.name, f"{value:.4g}", source(one.name)
     for kind in ("segments", "slices"):
         for name, share in getattr(known, kind).items():
-            yield f"share of {name}", f"{share:.1%}", source(kind)
+            yield f"share of {name}", f"{100 * share:.1f} %", source(kind)
     for gate, seen in known.gates.items():
         if blocks := seen.blocks.get(None):
             yield f"blocks of {gate}", f"{len(blocks)} of history", "measured"
         if seen.rate is not None:
-            yield f"rate of {gate}", f"{seen.rate:.4g}", "measured"
+            yield _rate_of(gate, plan), f"{seen.rate:.4g}", "measured"
         if seen.slow is not None:
-            yield f"{gate} too slow", f"{seen.slow[0]:.2%} of answers", "measured"
+            yield f"{gate} too slow", f"{100 * seen.slow[0]:.2f} % of answers", "measured"
         if seen.cap is not None:
             yield f"cap of {gate}", f"{seen.cap:.4g}", "measured"
+
+
+def _rate_of(name: str, plan: Plan) -> str:
+    """Return what is counted; of coverage it is the requests that were not covered."""
+    coverage = any(gate.name == name and gate.metric is Metric.COVERAGE for gate in plan.all_gates)
+    return f"misses of {name}" if coverage else f"rate of {name}"
 
 
 def _guessed(known: Assumptions, plan: Plan) -> Iterator[tuple[str, str]]:
@@ -65,18 +71,18 @@ def _guessed(known: Assumptions, plan: Plan) -> Iterator[tuple[str, str]]:
             yield "entities", f"{entities_per_day(known):.4g} a day"
     for gate in plan.all_gates:
         if gate.metric in RATES and known_rate(gate, known) is None:
-            yield f"rate of {gate.name}", f"{event_rate(gate, known):.4g}"
+            yield _rate_of(gate.name, plan), f"{event_rate(gate, known):.4g}"
     slow = [g for g in plan.gates if g.metric is Metric.LATENCY]
     if known.latency_shape is None and any(_slow_unknown(g, known) for g in slow):
         yield "latency_shape", "1 (an exponential tail)"
     if plan.segments and not known.segments:
         yield (
             "segments",
-            ", ".join(f"{name} {share:.1%}" for name, share in segment_shares(plan, known).items()),
+            ", ".join(f"{name} {100 * share:.1f} %" for name, share in segment_shares(plan, known).items()),
         )
     for part in plan.slices:
         if part.name not in known.slices:
-            yield f"share of {part.name}", f"{1 / len(plan.slices):.1%}"
+            yield f"share of {part.name}", f"{100 / len(plan.slices):.1f} %"
 
 
 def _blocks_known(gate: Gate, known: Assumptions) -> bool:

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.special import ndtri
 
 from headgate.gates.questions import Question
-from headgate.plan.model import Audit, Metric, Plan
+from headgate.plan.applies import label_chance
+from headgate.plan.model import Metric, Plan
 from headgate.power.assumptions import Assumptions
 from headgate.power.course import HOURS_A_DAY, Course, Runs
 from headgate.power.derived import GUESSED_WITHIN, cap_of, request_sd, segment_shares
@@ -102,8 +103,8 @@ def limit_of(question: Question, plan: Plan, known: Assumptions) -> float:
     and audited ones are bounded by the range (over the chance of the audit).
     """
     largest = cap_of(question.gate, plan, known)
-    if plan.unit.block == "none" or _chance(plan) < 1:
-        return largest / _chance(plan)
+    if plan.unit.block == "none" or label_chance(plan) < 1:
+        return largest / label_chance(plan)
     return min(plan.unit.block_bound or _BLOCK_BOUND * largest, largest)
 
 
@@ -133,7 +134,7 @@ def block_sd(question: Question, plan: Plan, known: Assumptions) -> float:
         variance = all_requests * shared / _shared(known.rate * _block_hours(plan) / 24, within)
     else:
         variance = request_sd(gate, plan, known) ** 2 * shared
-    if (q := _chance(plan)) < 1:
+    if (q := label_chance(plan)) < 1:
         variance += request_sd(gate, plan, known) ** 2 * (1 / q - 1) / max(n, 1)
     return sqrt(variance)
 
@@ -183,7 +184,7 @@ def _values(
     question: Question, plan: Plan, known: Assumptions, mean: float
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return values of one request's D and their chances, with this mean and the second moment assumed."""
-    gate, q = question.gate, _chance(plan)
+    gate, q = question.gate, label_chance(plan)
     largest, deviation = cap_of(gate, plan, known), request_sd(gate, plan, known)
     if gate.metric in (Metric.ZERO_ONE, Metric.ACCURACY):
         differ = min(max(deviation**2, abs(mean)), 1.0)
@@ -194,8 +195,3 @@ def _values(
     # An audit weighs the requests it draws by 1 / q, and the others by nothing.
     drawn = tuple(chance * q for chance in chances)
     return (*(value / q for value in values), 0.0), (*drawn, max(1 - sum(drawn), 0.0))
-
-
-def _chance(plan: Plan) -> float:
-    """Return the chance with which a label is sought; 1 without an audit."""
-    return plan.outcomes.missing.audit if isinstance(plan.outcomes.missing, Audit) else 1.0

@@ -21,6 +21,7 @@ from headgate.compare.quality import paired_rows
 from headgate.compare.rates import window_rows
 from headgate.errors import InputError
 from headgate.evidence import BlockSum, Entry, EvidenceRow, RateSum, UnitSum
+from headgate.grid import STEPS
 from headgate.plan.model import Gate, Metric, Plan
 from headgate.power.assumptions import Assumptions, Measured
 from headgate.power.losses import FEWEST_MEASURED
@@ -29,8 +30,6 @@ from headgate.tables.slices import slice_of
 Floats = npt.NDArray[np.float64]
 HOUR = timedelta(hours=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-#: Steps of a `UnitSum` to its scale.
-_GRID = 2**12
 
 
 def measure(plan: Plan, history: History, rate: float | None = None) -> Assumptions:
@@ -122,7 +121,7 @@ class _Seen:
             case UnitSum(worst=worst, scale=scale) if row.segment is None:
                 found = self.moments.setdefault(row.gate, [0.0, 0.0, 0.0])
                 for index, count in worst:
-                    value = index / _GRID * scale
+                    value = index / STEPS * scale
                     for place, added in enumerate((count, count * value, count * value * value)):
                         found[place] += added
             case RateSum(n=n, x=x):

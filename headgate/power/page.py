@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from headgate.plan.model import Plan
 from headgate.power.forecast import Forecast
-from headgate.power.telling import days, headline
+from headgate.power.telling import days, headline, meaning, percent, when
 from headgate.report.document import render
 
 
@@ -21,5 +21,8 @@ def page(forecasts: Sequence[Forecast], plan: Plan, written_at: datetime) -> str
         (one, headline(one), Markup(climb_chart(one)))  # noqa: S704 - our own SVG, text escaped where written
         for one in forecasts
     ]
-    values = {"told": told, "title": f"Forecast of {plan.name}", "written_at": written_at, "days": days}
+    values = {
+        "told": told, "title": f"Forecast of {plan.name}", "written_at": written_at,
+        "days": days, "percent": percent, "taken": when, "meaning": meaning,
+    }  # fmt: skip
     return render("headgate.power", "power.html.j2", values)

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from headgate.power.forecast import Forecast, GateForecast, Spread, StepForecast, WorldForecast
+from headgate.report.terminal import plain_table
 
 _NEVER = "not in time"
 
@@ -44,8 +45,8 @@ def headline(one: Forecast) -> str:
     if one.refusals:
         return f"{where} cannot finish before its deadline"
     return (
-        f"{where}: a candidate as good as expected is promoted in {better.promoted:.0%} of the runs, after "
-        f"{days(better.days.half)} (half of them) to {days(better.days.nearly_all)} (19 of 20)"
+        f"{where}: a candidate as good as expected is promoted in {percent(better.promoted)} of the runs, "
+        f"{when(better.days)}"
     )
 
 
@@ -68,38 +69,32 @@ def tables(one: Forecast) -> Group:
 
 
 def _told(one: Forecast) -> Table:
-    table = Table(title="Taken for granted", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for column in ("what", "value", "source"):
-        table.add_column(column)
+    table = plain_table(
+        "what", "value", "source", names=[name for name, _, _ in one.assumptions], title="Taken for granted"
+    )
     for name, value, source in one.assumptions:
         style = "yellow" if source == "guessed" else ""
-        table.add_row(escape(name), escape(value), source, style=style)
+        table.add_row(escape(name.replace("_", " ")), escape(value), source, style=style)
     return table
 
 
 def _steps(world: WorldForecast) -> Table:
-    means = "; ".join(dict.fromkeys(world.means.values()))
     title = (
-        f"A candidate that is {world.world} ({means}): promoted {world.promoted:.0%}, half by "
-        f"{days(world.days.half)}, 80 % by {days(world.days.most)}, 95 % by {days(world.days.nearly_all)}"
+        f"A candidate that is {meaning(world)}: promoted in {percent(world.promoted)} of the runs, "
+        f"{when(world.days)}"
     )
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for column in (
-        "step",
-        "days 50 / 80 / 95 %",
-        "left",
-        "held by",
-        "gates: samples and days to proof, 80 %",
-    ):
-        table.add_column(column)
+    table = plain_table(
+        "step", "days 50 / 80 / 95 %", "left", "held by", "gates: samples and days to proof, 80 %",
+        names=[step.name for step in world.steps], title=title,
+    )  # fmt: skip
     for step in world.steps:
         gates = "\n".join(_gates(step)) or "-"
-        table.add_row(step.name, _three(step.days), f"{step.left:.0%}", _held(step), gates)
+        table.add_row(step.name, _three(step.days), percent(step.left), _held(step), gates)
     return table
 
 
 def _held(step: StepForecast) -> str:
-    return f"{escape(step.bottleneck)} ({step.held_by:.0%})" if step.bottleneck else "-"
+    return f"{escape(step.bottleneck)} ({percent(step.held_by)})" if step.bottleneck else "-"
 
 
 def _gates(step: StepForecast) -> Iterator[str]:
@@ -107,38 +102,31 @@ def _gates(step: StepForecast) -> Iterator[str]:
     for gate in waited:
         yield f"{escape(gate.gate)}: {_proof(gate)}"
     if len(waited) < len(step.gates):
-        yield f"[dim]{len(step.gates) - len(waited)} came proved[/]"
+        yield f"[dim]{len(step.gates) - len(waited)} proved before[/]"
 
 
 def _proof(gate: GateForecast) -> str:
     if gate.days.most is None:
-        return f"[red]{_NEVER}[/] in {1 - gate.proved:.0%} of the runs"
+        return f"[red]{_NEVER}[/] in {percent(1 - gate.proved)} of the runs"
     told = f"{gate.samples.most or 0:,.0f} {gate.unit}, {days(gate.days.most)}"
     return told if gate.events_per_day is None else f"{told}; {gate.events_per_day:.2g} events a day"
 
 
 def _margins(one: Forecast) -> Table:
     title = "A candidate that is just bad on one gate, and fine on all others"
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for column in (
-        "gate",
-        "at",
-        "means",
-        "advanced wrongly",
-        "rolled back",
-        "expired",
-        "days to roll back 50 / 80 %",
-    ):
-        table.add_column(column)
+    table = plain_table(
+        "gate", "at", "means", "advanced", "rolled back", "expired", "rolled back after, 50 / 80 %",
+        names=[row.gate for row in one.at_margin], title=title,
+    )  # fmt: skip
     for row in one.at_margin:
         table.add_row(
             escape(row.gate),
             f"{row.percent:g} %",
             row.means,
-            f"{row.wrongly:.1%}",
-            f"{row.rolled_back:.0%}",
-            f"{row.expired:.0%}",
-            f"{days(row.days.half)} / {days(row.days.most)}",
+            percent(row.wrongly, 1),
+            percent(row.rolled_back),
+            percent(row.expired),
+            _NEVER if row.days.half is None else f"{days(row.days.half)} / {days(row.days.most)}",
         )
     return table
 
@@ -147,10 +135,11 @@ def _shares(one: Forecast) -> Iterator[Table]:
     if not one.shares:
         return
     title = "From which share a gate can be proved: days that 80 % of the runs need at each share"
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
     columns = sorted({share for row in one.shares for share in row.days})
-    for column in ("gate", "from", *(f"{share:g} %" for share in columns)):
-        table.add_column(column)
+    table = plain_table(
+        "gate", "from", *(f"{share:g} %" for share in columns),
+        names=[row.gate for row in one.shares], title=title,
+    )  # fmt: skip
     for row in one.shares:
         cells = (days(row.days[share]) if share in row.days else "" for share in columns)
         table.add_row(escape(row.gate), "none" if row.smallest is None else f"{row.smallest:g} %", *cells)
@@ -160,9 +149,9 @@ def _shares(one: Forecast) -> Iterator[Table]:
 def _advice(one: Forecast) -> Iterator[Table]:
     if not one.advice:
         return
-    table = Table(title="What would fit", title_justify="left", box=None, padding=(0, 2, 0, 0))
-    for column in ("where", "key", "value", "why"):
-        table.add_column(column)
+    table = plain_table(
+        "where", "key", "value", "why", names=[row.where for row in one.advice], title="What would fit"
+    )
     for row in one.advice:
         table.add_row(escape(row.where), row.key, row.value, escape(row.why))
     yield table
@@ -174,6 +163,43 @@ def _three(spread: Spread) -> str:
 
 def _short(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}" if value < 10 else f"{ceil(value)}"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share in percent.
+
+    Examples
+    --------
+    >>> percent(0.984), percent(0.0375, 1)
+    ('98 %', '3.8 %')
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
+def when(taken: Spread) -> str:
+    """Return how long the runs that get there take, as far as enough of them do.
+
+    Examples
+    --------
+    >>> when(Spread(131, 143, 159))
+    'half of them within 131 days, 80 % within 143 days, 95 % within 159 days'
+    >>> when(Spread(131, None, None)), when(Spread(None, None, None))
+    ('half of them within 131 days, 80 % not in time', 'the others not in time')
+    """
+    if taken.half is None:
+        return "the others not in time"
+    said = [f"half of them within {days(taken.half)}"]
+    for part, value in (("80 %", taken.most), ("95 %", taken.nearly_all)):
+        if value is None:
+            return ", ".join([*said, f"{part} {_NEVER}"])
+        said.append(f"{part} within {days(value)}")
+    return ", ".join(said)
+
+
+def meaning(world: WorldForecast) -> str:
+    """Return what a made-up candidate is like: its kind, and in brackets what is told of its gates."""
+    told = [one for one in dict.fromkeys(world.means.values()) if one != world.world]
+    return f"{world.world} ({'; '.join(told)})" if told else world.world
 
 
 def days(value: float | None) -> str:

@@ -22,6 +22,7 @@ def harm_chart(one: Premortem) -> str:
                 textcoords="offset points", va="center", fontsize=9, color=INK,
             )  # fmt: skip
         axes.set_yticks(range(len(rows)), [row.fault.name for row in rows])
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set_xlabel("live requests the candidate answered after the fault began", color=MUTED)
         axes.margins(x=0.45)
         axes.set_xlim(left=0)

@@ -7,7 +7,7 @@ from datetime import datetime
 from markupsafe import Markup
 
 from headgate.premortem.found import Premortem
-from headgate.premortem.telling import headline
+from headgate.premortem.telling import ended, harmed, headline, injected
 from headgate.report.document import render
 
 
@@ -16,5 +16,8 @@ def page(one: Premortem, written_at: datetime) -> str:
     from headgate.premortem.chart import harm_chart  # matplotlib takes longer to import than the rest
 
     chart = Markup(harm_chart(one))  # noqa: S704 - our own SVG, text escaped where it is written
-    values = {"one": one, "line": headline(one), "chart": chart, "written_at": written_at}
+    values = {
+        "one": one, "line": headline(one), "chart": chart, "written_at": written_at,
+        "injected": injected, "harmed": harmed, "ended": ended,
+    }  # fmt: skip
     return render("headgate.premortem", "premortem.html.j2", values)

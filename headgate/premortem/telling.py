@@ -12,6 +12,7 @@ from rich.text import Text
 
 from headgate.premortem.catalogue import NOTHING
 from headgate.premortem.found import Premortem, Result
+from headgate.report.terminal import plain_table
 
 
 def as_json(one: Premortem) -> dict[str, Any]:
@@ -127,39 +128,65 @@ def _alarms(one: Premortem) -> str:
 def tables(one: Premortem) -> Group:
     """Return everything an ML engineer reads on the terminal."""
     missed = any(r.full_traffic and r.harmful for r in one.faults)
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("fault", "what is injected", "found by", "after", "at", "live requests harmed", "ends"):
-        table.add_column(column)
-    for result in one.results:
-        table.add_row(*_row(result))
     note = (
         f"{one.exchanges:,} exchanges, {one.first_at:%Y-%m-%d} to {one.last_at:%Y-%m-%d}; faults begin "
         f"{one.onset:%Y-%m-%d %H:%M} UTC. Harmed: answered by the candidate after that, in the part the "
         "fault is in, by the shares in force. Approvals are granted at once."
     )
-    return Group(
-        Text(headline(one), style="bold red" if missed else "bold green"), table, Text(note, style="dim")
+    line = Text(headline(one), style="bold red" if missed else "bold green")
+    return Group(line, "", _found(one), "", _injected(one), "", Text(note, style="dim"))
+
+
+def _names(one: Premortem) -> list[str]:
+    return [result.fault.name for result in one.results]
+
+
+def _found(one: Premortem) -> Table:
+    table = plain_table(
+        "fault", "found by", "requests", "days", "at", "live requests harmed", "ends", names=_names(one)
     )
+    for result in one.results:
+        table.add_row(escape(result.fault.name), *_row(result))
+    return table
+
+
+def _injected(one: Premortem) -> Table:
+    table = plain_table("fault", "what is injected", names=_names(one))
+    for result in one.results:
+        skipped = f" [yellow](not tried: {escape(result.skipped)})[/]" if result.skipped else ""
+        table.add_row(escape(result.fault.name), f"{escape(injected(result))}{skipped}")
+    return table
+
+
+def injected(result: Result) -> str:
+    """Return what is put into history, and what that makes of the candidate where it is measured."""
+    if result.net is None:
+        return result.story
+    side = "worse" if result.net > 0 else "better"
+    return f"{result.story}: then {abs(result.net):.2g} {side} than the incumbent"
+
+
+def harmed(result: Result) -> str:
+    """Return how many live requests were harmed; a dash where the candidate does no harm."""
+    harmless = result.fault.name == NOTHING.name or not result.harmful
+    return "-" if harmless else f"{result.harmed:,}"
+
+
+def ended(result: Result) -> str:
+    """Return how the rollout ends, or at which share the history leaves it."""
+    return result.outcome or f"open at {result.final_percent:g} %"
 
 
 def _row(result: Result) -> tuple[str, ...]:
-    name, story = escape(result.fault.name), escape(result.story)
     if result.skipped:
-        return name, story, f"[dim]not tried: {escape(result.skipped)}[/]", "", "", "", ""
-    found = result.detection
-    harmless = result.fault.name == NOTHING.name or not result.harmful
-    harmed = "-" if harmless else f"{result.harmed:,}"
-    if result.net is not None:
-        story += f" ({abs(result.net):.2g} {'worse' if result.net > 0 else 'better'} than the incumbent)"
+        return "[dim]not tried[/]", "", "", "", "", ""
+    found, harm = result.detection, harmed(result)
     if found is None:
-        by = "-" if harmless else "[yellow]nobody[/]"
-        return name, story, by, "", "", harmed, _end(result)
-    after = f"{found.requests:,} requests, {found.days:.1f} days"
-    return name, story, escape(found.by), after, f"{found.percent:g} %", harmed, _end(result)
+        return ("-" if harm == "-" else "[yellow]nobody[/]"), "", "", "", harm, _end(result)
+    after = f"{found.requests:,}", f"{found.days:.1f}"
+    return escape(found.by), *after, f"{found.percent:g} %", harm, _end(result)
 
 
 def _end(result: Result) -> str:
     missed = result.full_traffic and result.harmful and result.fault.name != NOTHING.name
-    style = "red" if missed else ""
-    ended = result.outcome or f"open at {result.final_percent:g} %"
-    return f"[{style}]{ended}[/]" if style else ended
+    return f"[red]{ended(result)}[/]" if missed else ended(result)

@@ -8,11 +8,9 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from headgate.evidence import BlockSum, EvidenceRow, UnitSum
+from headgate.grid import STEPS
 from headgate.plan.applies import is_paired_loss
 from headgate.plan.model import Plan
-
-#: Steps of the grid of `UnitSum` per ``scale``.
-_GRID = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +102,7 @@ def _gain(sums: Sequence[BlockSum | UnitSum]) -> tuple[float | None, float | Non
         error = stdev(blocks) / math.sqrt(len(blocks)) if len(blocks) > 1 else None
         return -fmean(blocks), error
     units = [
-        (index / _GRID * one.scale, count)
+        (index / STEPS * one.scale, count)
         for one in sums
         if isinstance(one, UnitSum)
         for index, count in one.worst

@@ -158,10 +158,10 @@ def test_the_running_maximum_would_advance_a_candidate_that_has_turned_bad_and_t
 def test_carried_proof_lets_a_candidate_that_turned_bad_pass_a_step_and_fresh_evidence_does_not():
     """What a carried gate proves is about the whole rollout so far; ``evidence: fresh`` is stricter."""
     design = paired.Design(0.005, 0.2, variance=0.0004)
-    d, step = turned(), slice(40, 44)
+    d, step = turned(), slice(40, 42)
     carried = paired.advance_evidence(Batches.single(d), design)[:, step]
     fresh = paired.advance_evidence(Batches.single(d[:, 40:]), design)
-    assert (carried[:, -1] >= SURE).mean() > 0.95
+    assert (carried[:, -1] >= SURE).mean() > 0.9
     assert ever(fresh >= SURE) <= ALLOWED
     harm = paired.rollback_evidence(Batches.single(d), design)
     assert ever(harm[:, 40:] >= SURE) > 0.95  # and it is the start times that find it

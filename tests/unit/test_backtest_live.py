@@ -1,9 +1,11 @@
 """Backtest and live flows share one judge: the same exchanges give the same verdicts, bit for bit."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headgate.adapters.history import open_history
 from headgate.backtest.replay import replay
@@ -18,6 +20,7 @@ from headgate.gates import judge
 from headgate.rollout import apply, confirmed, decide, settle, standing, stays
 from headgate.rollout.state import Answer, Approval, Phase, PlaneView, State, World
 from headgate.tables import exchanges_schema
+from headgate.tables.slices import slice_of
 from tests.builders import APRIL
 from tests.histories import exchanges, outcomes, small_plan, write
 
@@ -39,14 +42,17 @@ def in_the_lake(made):
     return table.drop_columns(["share_bp"]).take(np.random.default_rng(5).permutation(n))
 
 
-def lived(plan, made, known):
-    """Live the rollout as the flows do: windows and blocks out of whole tables, all evidence judged anew."""
-    lake = in_the_lake(made)
+def lived(whole, made, known, name="all"):
+    """Live one slice as the flows do: windows and blocks out of whole tables, all evidence judged anew."""
+    mine = made.filter(pc.fill_null(pc.equal(slice_of(whole, made), name), False))
+    lake, plan = in_the_lake(mine), whole.of_slice(name)
     known = known.rename_columns([plan.requests.id, plan.outcomes.label, plan.outcomes.known_at])
     at = column_micros(lake["at"])
     salt, segments = f"{plan.name}-1", {"origin": ("JFK", "LGA")}
     versions = (plan.incumbent.version, plan.candidate.version)
-    state = State(salt, Phase.SHADOW, APRIL, APRIL, confirmed_at=APRIL, generation=1, versions=versions)
+    state = State(
+        salt, Phase.SHADOW, APRIL, APRIL, confirmed_at=APRIL, generation=1, versions=versions, slice=name
+    )  # fmt: skip
     entries, rows, closed, caps, answers, told = [Entry(0, 0, 0, APRIL)], [], set(), Caps(), [], []
     now = APRIL
     while state.phase is not Phase.DONE:
@@ -57,27 +63,29 @@ def lived(plan, made, known):
         )
         window = lake.filter(pa.array((at >= since) & (at < until)))
         _, sides = sides_of(window, entries, column_micros(window["at"]), salt)
-        rows += window_rows(plan, window, entries, f"{now}", sides)
-        for span in closed_batches(plan, APRIL, now):
+        rows += window_rows(whole, window, entries, f"{now}", sides)
+        for span in closed_batches(whole, APRIL, now):
             if span not in closed:
                 closed.add(span)
                 more = {"salt": salt, "exposed": frozenset()}
-                rows += closed_rows(plan, lake, known, span, entries, segments, caps=caps.frozen, **more)
-                caps = caps.after(plan, batch_of(plan, lake, known, span, entries, segments, **more))
-        mixed = [rows[i] for i in np.random.default_rng(len(rows)).permutation(len(rows))]
+                rows += closed_rows(whole, lake, known, span, entries, segments, caps=caps.frozen, **more)
+                caps = caps.after(whole, batch_of(whole, lake, known, span, entries, segments, **more))
+        mixed = [
+            replace(rows[i], slice=name) for i in np.random.default_rng(len(rows)).permutation(len(rows))
+        ]
         card = judge(plan, mixed, standing(state, now, 1, segments))
         world = World(
             now, PlaneView.AGREES, card, observed_share_bp=state.share_bp, confirmed_at=state.confirmed_at,
             observed_generation=state.generation, approvals=tuple(answers), versions=versions,
         )  # fmt: skip
         before = settle(state, world)
-        decision = decide(before, plan, world, plan.hash)
+        decision = decide(before, plan, world, whole.hash)
         state = confirmed(apply(before, decision, plan, world), now)
         if state.asked and state.asked.at == now:
             asked = state.asked
             answers.append(
                 Approval(
-                    asked.step, asked.attempt, asked.digest, plan.hash,
+                    asked.step, asked.attempt, asked.digest, whole.hash,
                     "approver 1 of the replay", Answer.APPROVE, "yes", now,
                 )
             )  # fmt: skip
@@ -112,3 +120,30 @@ def test_a_candidate_that_turns_bad_is_rolled_back_by_both_in_the_same_tick(tmp_
     assert replayed.outcome == "rolled_back"
     moves = [(one.tick.at, one.tick.decision) for one in replayed.ticks]
     assert moves == [(now, decision) for now, decision, _ in told]
+
+
+def test_two_slices_are_lived_and_replayed_alike_bit_for_bit_though_only_one_of_them_climbs(tmp_path):
+    steps = [{"percent": 0, "dwell": "2d"}, {"percent": 50, "dwell": "1d"}, {"percent": 100}]
+    plan = small_plan(
+        steps=None,
+        slices=[
+            {"name": "jfk", "where": "origin == 'JFK'", "steps": steps},
+            {"name": "lga", "where": "origin == 'LGA'", "steps": steps},
+        ],
+    )
+    made, known = exchanges(40, 120, worse_by=-0.1), outcomes(40, 120)
+    bad = exchanges(40, 120, worse_by=0.5)["candidate_prediction"]
+    place = made.column_names.index("candidate_prediction")
+    mixed = pc.if_else(pc.equal(made["origin"], "LGA"), bad, made["candidate_prediction"])
+    made = made.set_column(place, "candidate_prediction", mixed)
+    with open_history(plan, *write(tmp_path, made, known)) as history:
+        replayed = replay(plan, history)
+    ends = {}
+    for name in ("jfk", "lga"):
+        ticks = [one.tick for one in replayed.ticks if one.slice == name]
+        told = lived(plan, made, known, name)
+        assert [(tick.at, tick.decision) for tick in ticks] == [(now, decision) for now, decision, _ in told]
+        assert [tick.verdicts for tick in ticks] == [card.verdicts for *_, card in told]
+        assert [tick.log_harm for tick in ticks] == [card.log_harm for *_, card in told]
+        ends[name] = ticks[-1].state.outcome
+    assert ends == {"jfk": "promoted", "lga": "rolled_back"}

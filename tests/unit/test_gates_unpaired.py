@@ -230,3 +230,19 @@ def test_the_gate_on_how_often_a_cap_is_passed_waits_for_the_split_as_well():
     for share, counts in ((0, False), (2500, True)):
         card = judge(plan(gates=[GATE | gate]), [], standing(share=share))
         assert {v.gate: v.applies for v in card.verdicts} == {"wrong": counts, "wrong-capped": counts}
+
+
+@pytest.mark.parametrize("limit", [{"margin": 0.05}, {"margin": None, "ratio": 1.5}])
+def test_a_first_hour_with_too_few_entities_of_a_side_is_no_verdict_yet(limit):
+    gate = {key: value for key, value in (GATE | limit).items() if value is not None}
+    (found,) = judge(plan(gates=[gate], unit=NONE), [row(APRIL, sums(2, 0, 30, 1))], standing()).verdicts
+    assert (found.verdict, found.samples, found.log_e_rollback) == (Verdict.NO_DATA, 0, 0)
+
+
+@pytest.mark.parametrize("limit", [{"margin": 0.05}, {"margin": None, "ratio": 1.5}])
+def test_an_estimate_of_entities_is_of_one_share_also_where_history_recorded_several(limit):
+    gate = {key: value for key, value in (GATE | limit).items() if value is not None}
+    rows = [row(APRIL, sums(100, 0, 1900, 0), share=500)]
+    rows += [row(APRIL + i * DAY, sums(1000, 200, 1000, 200), share=5_000) for i in range(1, 9)]
+    (found,) = judge(plan(gates=[gate], unit=NONE), rows, standing()).verdicts
+    assert found.estimate == pytest.approx(1.0 if "ratio" in gate else 0.0)
