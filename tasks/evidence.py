@@ -10,7 +10,8 @@ from typing import Any
 from prefect import task
 
 from headgate.adapters import store
-from headgate.compare.traffic import TrafficState, traffic_rows
+from headgate.compare.traffic import traffic_rows
+from headgate.compare.traffic_state import TrafficState
 from headgate.errors import PlaneUnavailable, StandDown
 from headgate.evidence import Entry, EvidenceRow
 from headgate.gates import judge

@@ -84,6 +84,13 @@ def small_plan(**changes: Any) -> Any:
     return plan(**(body | changes))
 
 
+def two_slices(**changes: Any) -> Any:
+    """Return the same plan with a slice for each origin, ``jfk`` and ``lga``."""
+    steps = [{"percent": 0, "dwell": "2d"}, {"percent": 50, "dwell": "1d"}, {"percent": 100}]
+    slices = [{"name": at.lower(), "where": f"origin == '{at}'", "steps": steps} for at in ("JFK", "LGA")]
+    return small_plan(**({"steps": None, "slices": slices} | changes))
+
+
 def write(folder: Path, made: pa.Table, known: pa.Table, kind: str = "parquet") -> tuple[str, str]:
     """Write both tables; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)

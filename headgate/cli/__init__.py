@@ -3,7 +3,7 @@
 A module of commands hangs them up when it is imported; the order here is that of the help.
 """
 
-from headgate.cli import rollouts, people, stacks, backtest, power, premortem  # isort: skip
+from headgate.cli import rollouts, power, backtest, premortem, people, stacks  # isort: skip
 from headgate.cli.root import app
 
 __all__ = ["app", "backtest", "people", "power", "premortem", "rollouts", "stacks"]

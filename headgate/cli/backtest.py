@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from headgate.cli.forecasts import load, said, write
 from headgate.cli.options import duration
-from headgate.cli.root import app, out, told
+from headgate.cli.root import BEFORE, app, out, told
 
 if TYPE_CHECKING:
     from headgate.backtest.replay import Replay
@@ -47,7 +47,7 @@ Outcomes = Annotated[
 ]
 
 
-@app.command(epilog=f"Example: {_EXAMPLE}")
+@app.command(epilog=f"Example: {_EXAMPLE}", rich_help_panel=BEFORE)
 @told
 def backtest(
     plans: Plans,
@@ -112,6 +112,6 @@ def _page(replays: list[Replay]) -> str:
 
     facts = {"how": "replayed over history; nothing was deployed"}
     newest = max(replay.last_at for replay in replays)
-    title = ", ".join(replay.plan.name for replay in replays)
+    title = ", ".join(dict.fromkeys(replay.plan.name for replay in replays))
     stories = [story for replay in replays for story in stories_of(replay)]
     return render_page(stories, title=f"Backtest of {title}", generated_at=newest, facts=facts)

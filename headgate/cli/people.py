@@ -8,12 +8,12 @@ import typer
 from rich.markup import escape
 
 from headgate.cli.options import Now, Reason, RolloutId, ServiceName, SliceName, Who, when
-from headgate.cli.root import app, out, told
+from headgate.cli.root import SAYING, app, out, told
 from headgate.plan.model import ALL
 from headgate.rollout.state import Answer, Verb
 
 
-@app.command()
+@app.command(rich_help_panel=SAYING)
 @told
 def approve(
     rollout: RolloutId,
@@ -26,7 +26,7 @@ def approve(
     _answer(rollout, Answer.APPROVE, who, comment, now, slice_)
 
 
-@app.command()
+@app.command(rich_help_panel=SAYING)
 @told
 def reject(
     rollout: RolloutId,
@@ -50,7 +50,7 @@ def _answer(rollout: str, said: Answer, who: str, comment: str, now: str | None,
     )
 
 
-@app.command()
+@app.command(rich_help_panel=SAYING)
 @told
 def rollback(
     service: ServiceName, who: Who, reason: Reason, now: Now = None, slice_: SliceName = None
@@ -78,21 +78,21 @@ def _press(service: str, verb: Verb, who: str, reason: str, now: str | None, sli
     out.print(f"recorded: {verb.value} {rollout}; the next tick acts on it")
 
 
-@app.command()
+@app.command(rich_help_panel=SAYING)
 @told
 def abort(service: ServiceName, who: Who, reason: Reason, now: Now = None, slice_: SliceName = None) -> None:
     """End the rollout at the next tick: nothing beats an abort."""
     _press(service, Verb.ABORT, who, reason, now, slice_)
 
 
-@app.command()
+@app.command(rich_help_panel=SAYING)
 @told
 def pause(service: ServiceName, who: Who, reason: Reason, now: Now = None, slice_: SliceName = None) -> None:
     """Stand still at the present share from the next tick on; timers shift."""
     _press(service, Verb.PAUSE, who, reason, now, slice_)
 
 
-@app.command()
+@app.command(rich_help_panel=SAYING)
 @told
 def resume(service: ServiceName, who: Who, reason: Reason, now: Now = None, slice_: SliceName = None) -> None:
     """End a pause at the next tick; an alarm that paused it starts afresh at half its error level."""

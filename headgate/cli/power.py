@@ -13,7 +13,7 @@ from rich.console import Group
 
 from headgate.cli.forecasts import day, load, said, show, working, write
 from headgate.cli.options import PlanPath
-from headgate.cli.root import app, told
+from headgate.cli.root import BEFORE, app, told
 from headgate.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _PER_DAY = {"day": 1.0, "d": 1.0, "hour": 24.0, "h": 24.0, "min": 1440.0, "m": 1440.0, "s": 86_400.0}
 _EXAMPLES = (
-    "Examples: headgate power plan.yaml --rate 900/day --disagreement 0.08   |   headgate power plan.yaml "
-    "--exchanges history/exchanges --outcomes history/outcomes.parquet --report power.html"
+    "Examples: `headgate power plan.yaml --rate 900/day --disagreement 0.08`\n\n`headgate power plan.yaml "
+    "--exchanges history/exchanges --outcomes history/outcomes.parquet --report power.html`"
 )
 
 
@@ -31,7 +31,7 @@ def _option(text: str) -> Any:
     return typer.Option(help=text, show_default=False)
 
 
-@app.command(epilog=_EXAMPLES)
+@app.command(epilog=_EXAMPLES, rich_help_panel=BEFORE)
 @told
 def power(
     plan: PlanPath,

@@ -11,19 +11,19 @@ import typer
 from headgate.cli.backtest import Exchanges, Outcomes
 from headgate.cli.forecasts import day, load, show, working, write
 from headgate.cli.options import PlanPath, duration
-from headgate.cli.root import app, told
+from headgate.cli.root import BEFORE, app, told
 from headgate.errors import InputError
 
 if TYPE_CHECKING:
     from headgate.backtest.history import History
 
 _EXAMPLES = (
-    "Examples: headgate premortem plan.yaml --exchanges history/exchanges --outcomes history/outcomes.parquet"
-    "   |   the same with --faults worse,errors --at 2013-06-01 --json premortem.json"
+    "Examples: `headgate premortem plan.yaml --exchanges history/exchanges --outcomes "
+    "history/outcomes.parquet`\n\nThe same with `--faults worse,errors --at 2013-06-01 --json premortem.json`"
 )
 
 
-@app.command(epilog=_EXAMPLES)
+@app.command(epilog=_EXAMPLES, rich_help_panel=BEFORE)
 @told
 def premortem(
     plan: PlanPath,

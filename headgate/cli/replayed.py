@@ -12,6 +12,7 @@ from rich.table import Table
 
 from headgate.backtest.replay import Replay, ReplayedTick
 from headgate.backtest.story import stories_of
+from headgate.plan.model import ALL
 from headgate.report.formats import lasting
 from headgate.report.narration import headline
 from headgate.report.terminal import plain_table
@@ -32,7 +33,7 @@ def tell(replay: Replay, out: Console) -> None:
     changed, both = replay.changed
     if both and replay.plan.prediction.kind != "number":
         out.print(
-            f"the candidate decides otherwise on {changed:,} of {both:,} ({changed / both:.1%})",
+            f"the candidate decides otherwise on {changed:,} of {both:,} ({100 * changed / both:.1f} %)",
             highlight=False,
         )
     for reason, count in replay.data_quality.items():
@@ -57,24 +58,30 @@ def tell(replay: Replay, out: Console) -> None:
 
 
 def compare(replays: Sequence[Replay], out: Console) -> None:
-    """Print several replays side by side."""
+    """Print several replays side by side, a row per plan and slice."""
+    rows = [_compared(replay, name) for replay in replays for name in replay.plan.slice_names]
     table = plain_table(
         "plan", "outcome", "most", "live from", "ended", "ticks",
-        names=[replay.plan.name for replay in replays], title="compared",
+        names=[row[0] for row in rows], title="compared",
     )  # fmt: skip
-    for replay in replays:
-        live = [one.tick.at for one in replay.ticks if one.tick.state.share_bp]
-        most = max((one.tick.state.share_bp for one in replay.ticks), default=0)
-        ended = replay.ticks[-1].tick.at if replay.outcome else None
-        table.add_row(
-            escape(replay.plan.name),
-            replay.outcome.value if replay.outcome else "not ended",
-            f"{most / 100:g} %",
-            _day(live[0] if live else None),
-            _day(ended),
-            str(len(replay.ticks)),
-        )
+    for row in rows:
+        table.add_row(*map(escape, row))
     out.print(table)
+
+
+def _compared(replay: Replay, name: str) -> tuple[str, ...]:
+    ticks = [one.tick for one in replay.ticks if one.slice == name]
+    outcome = ticks[-1].state.outcome if ticks else None
+    live = [tick.at for tick in ticks if tick.state.share_bp]
+    most = max((tick.state.share_bp for tick in ticks), default=0)
+    return (
+        replay.plan.name if name == ALL else f"{replay.plan.name} {name}",
+        outcome.value if outcome else "not ended",
+        f"{most / 100:g} %",
+        _day(live[0] if live else None),
+        _day(ticks[-1].at if outcome else None),
+        str(len(ticks)),
+    )
 
 
 def _moves(ticks: Sequence[ReplayedTick], name: str) -> Table:

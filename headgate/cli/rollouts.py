@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from headgate.cli.options import AsJson, Now, PlanPath, ServiceName, when, window_length
-from headgate.cli.root import app, out, print_json, told
+from headgate.cli.root import BEFORE, RUNNING, app, out, print_json, told
 from headgate.errors import InputError, PlanError
 from headgate.plan import load_plan
 from headgate.plan.model import ALL
@@ -20,7 +20,7 @@ from headgate.plan.model import ALL
 _REASONS = 3
 
 
-@app.command()
+@app.command(rich_help_panel=BEFORE)
 @told
 def validate(plan: PlanPath, as_json: AsJson = False) -> None:
     """Check a plan: every error with its line, what was asked, what was found, what to do. Exit 2 if any."""
@@ -49,7 +49,7 @@ def validate(plan: PlanPath, as_json: AsJson = False) -> None:
     out.print(f"plan hash {loaded.hash}", highlight=False)
 
 
-@app.command()
+@app.command(rich_help_panel=RUNNING)
 @told
 def start(plan: PlanPath, now: Now = None, as_json: AsJson = False) -> None:
     """Open a rollout of this plan (flow `open`): it takes the service's lease, or queues for it."""
@@ -63,7 +63,7 @@ def start(plan: PlanPath, now: Now = None, as_json: AsJson = False) -> None:
         out.print(f"opened [bold]{rollout}[/]; `headgate status` shows it, `headgate advance` ticks it")
 
 
-@app.command()
+@app.command(rich_help_panel=RUNNING)
 @told
 def shadow(
     service: ServiceName, now: Now = None, every: Annotated[str, typer.Option(help="Window length.")] = "1d"
@@ -75,7 +75,7 @@ def shadow(
     out.print(f"{count} window(s) scored")
 
 
-@app.command()
+@app.command(rich_help_panel=RUNNING)
 @told
 def advance(service: ServiceName, now: Now = None, as_json: AsJson = False) -> None:
     """Take one tick: look, judge, decide, write down, move (flow `advance`). Safe at any time."""
@@ -101,7 +101,7 @@ def advance(service: ServiceName, now: Now = None, as_json: AsJson = False) -> N
             out.print(f"[bold]{decision.move.value}[/]: {escape(decision.reason)}", highlight=False)
 
 
-@app.command()
+@app.command(rich_help_panel=RUNNING)
 @told
 def status(as_json: AsJson = False) -> None:
     """Show every rollout: phase, share, what it waits for and why."""
@@ -142,7 +142,7 @@ def _standing(row: dict[str, Any]) -> Table:
     return lines
 
 
-@app.command()
+@app.command(rich_help_panel=RUNNING)
 @told
 def report(
     rollouts: Annotated[list[str], typer.Argument(help="Ids of the rollouts to tell.", show_default=False)],

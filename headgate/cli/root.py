@@ -13,12 +13,17 @@ from rich.console import Console
 from headgate.errors import HeadgateError, PlanError
 from headgate.plan import explain
 
+#: The groups that the help shows commands in, in this order.
+BEFORE, RUNNING, SAYING, SEEING = (
+    "Before anything is deployed", "Run a rollout", "Say so: yes, no, stop, go on", "See it happen"
+)  # fmt: skip
 app = typer.Typer(
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Take a machine-learning model from shadow to full traffic, through gates that keep a promise.\n\n"
-    "Begin with `headgate validate PLAN`, then `headgate start PLAN`; schedule the flows `shadow` and "
-    "`advance`. See it all happen with `headgate demo`.",
+    "Begin with `headgate validate PLAN` and `headgate power PLAN`, then `headgate start PLAN`; schedule the "
+    "flows `shadow` and `advance`. See it all happen with `headgate demo`.",
 )
 out = Console()
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from headgate.cli.root import app, out, told
+from headgate.cli.root import SEEING, app, out, told
 from headgate.errors import InputError
 
 
@@ -22,7 +22,7 @@ def _refuse_to_empty(folder: Path) -> None:
         )
 
 
-@app.command()
+@app.command(rich_help_panel=SEEING)
 @told
 def demo(
     run: Annotated[Path, typer.Option("--out", help="Folder of the run; it is emptied first.")] = Path(
@@ -59,7 +59,7 @@ def demo(
     out.print(f"open {run / 'report.html'}; the figures are in {run / 'summary.json'}", highlight=False)
 
 
-@app.command()
+@app.command(rich_help_panel=SEEING)
 @told
 def up(
     run: Annotated[Path, typer.Option("--out", help="Folder that keeps its state.")] = Path("runs/up"),

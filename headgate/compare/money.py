@@ -19,9 +19,9 @@ from headgate.compare.pairs import Floats, Mask
 from headgate.compare.stays import column_micros
 from headgate.errors import InputError
 from headgate.evidence import Entry, EvidenceRow, RateSum, Source, UnitSum
-from headgate.grid import STEPS, counts_of
 from headgate.plan.applies import MONEY, columns_of, is_unpaired
 from headgate.plan.model import Gate, Metric, Plan
+from headgate.stats.grid import STEPS, counts_of
 
 
 def money_rows(

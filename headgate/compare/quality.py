@@ -18,10 +18,10 @@ import numpy.typing as npt
 from headgate.compare.losses import cap_of, capped, difference_bounds, losses
 from headgate.compare.pairs import Batch, Floats, Mask
 from headgate.evidence import BlockSum, Entry, EvidenceRow, RateSum, Source, UnitSum
-from headgate.grid import STEPS, counts_of
 from headgate.plan.applies import is_paired_loss, label_chance, loss_range
 from headgate.plan.model import Exclude, Gate, Plan, is_capped
 from headgate.stats.exact import exact_sum
+from headgate.stats.grid import STEPS, counts_of
 
 
 def paired_rows(

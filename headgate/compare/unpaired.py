@@ -20,10 +20,10 @@ from headgate.compare.money import usable_amounts
 from headgate.compare.pairs import Batch, Floats, Mask
 from headgate.errors import InputError
 from headgate.evidence import Entry, EvidenceRow, RateSum, Source, UnpairedSum
-from headgate.grid import STEPS, counts_of
 from headgate.plan.applies import MONEY, is_unpaired, label_chance, loss_range
 from headgate.plan.model import Exclude, Gate, Plan, is_capped
 from headgate.routing import FULL_BP
+from headgate.stats.grid import STEPS, counts_of
 
 
 def unpaired_rows(

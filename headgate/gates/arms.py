@@ -11,12 +11,11 @@ import numpy as np
 
 from headgate.errors import EvidenceError
 from headgate.evidence import EvidenceRow, UnpairedSum
-from headgate.gates.grids import on_grid
 from headgate.gates.rows import joined, merged
-from headgate.grid import Counts
 from headgate.stats.arms import Arms, differences
 from headgate.stats.betting import Batches, FloatArray, ordered_sum
 from headgate.stats.blocks import design_effect
+from headgate.stats.grid import Counts, on_grid
 from headgate.stats.unpaired import BoolArray
 
 #: Hours are pooled until each side has so many entities: a batch of n costs 1/n of what it says.

@@ -21,6 +21,7 @@ from headgate.stats.display import ALPHA, difference, mean_interval, rate_interv
 from headgate.stats.hours import Hours
 
 Hour = tuple[EvidenceRow, LatencySplitSum]
+_ALIKE = "are slow together"
 
 
 def judge_latency(question: Question, rows: Sequence[EvidenceRow], fresh: Sequence[EvidenceRow]) -> Finding:
@@ -49,7 +50,7 @@ def _mirror(
     advance, harm = (
         _pairs(question.gate, quantile, sums, bet) for sums, bet in ((now, "adv"), (hours, "rb"))
     )
-    finding = by_unit(question, advance, harm)
+    finding = by_unit(question, advance, harm, alike=_ALIKE)
     worse, better = sum(s.adv_c for s in hours), sum(s.adv_i for s in hours)
     estimate = (worse - better) / n
     limits = difference(rate_interval(n, worse, ALPHA / 2), rate_interval(n, better, ALPHA / 2))
@@ -78,6 +79,7 @@ def _split(
         question,
         _arms(question.gate, quantile, now, "c_adv"),
         _arms(question.gate, quantile, hours, "c_rb"),
+        alike=_ALIKE,
     )
     sums = _shown(hours, now)
     n1, n0 = sum(s.n1 for s in sums), sum(s.n0 for s in sums)

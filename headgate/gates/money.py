@@ -10,7 +10,6 @@ import numpy as np
 from headgate.errors import EvidenceError
 from headgate.evidence import EvidenceRow, UnitSum
 from headgate.gates.finding import Finding
-from headgate.gates.grids import on_grid
 from headgate.gates.operation import Evidence, by_unit
 from headgate.gates.paired_words import Shown, seen
 from headgate.gates.questions import Question
@@ -20,6 +19,7 @@ from headgate.plan.model import Metric, Plan
 from headgate.stats import amounts
 from headgate.stats.betting import Batches
 from headgate.stats.display import mean_interval
+from headgate.stats.grid import on_grid
 from headgate.stats.paired import Design, advance_evidence, rollback_evidence
 
 
@@ -51,6 +51,7 @@ def judge_money(
         question,
         _evidence(on_grid([s.worst for s in now], scale), design, harm=False),
         _evidence(on_grid([s.best for s in hours], scale), design, harm=True),
+        alike="are worth alike" if gate.metric is Metric.VALUE else "cost alike",
     )
     shown = Shown.of(gate, *_estimate(now or hours, scale, limit, hourly=finding.unit == "hours"))
     return replace(

@@ -31,7 +31,9 @@ class Evidence:
         return Trail(log_e, np.cumsum(self.hours.seen if hourly else self.requests).astype(np.float64))
 
 
-def by_unit(question: Question, advance: Evidence, harm: Evidence, batch: str = "hour") -> Finding:
+def by_unit(
+    question: Question, advance: Evidence, harm: Evidence, batch: str = "hour", alike: str = "fail together"
+) -> Finding:
     """Return both trails in the unit that counts, and say which and why.
 
     The design effect is that of all the rollout's hours, for both: how requests hang together is no
@@ -41,6 +43,8 @@ def by_unit(question: Question, advance: Evidence, harm: Evidence, batch: str = 
     ----------
     batch
         What one batch of the evidence is called: an hour, or a block where labels are waited for.
+    alike
+        What requests do that share their batch's shocks.
     """
     batches = "batches" if batch == "batch" else f"{batch}s"
     found = shocks(harm.hours).now()
@@ -50,14 +54,13 @@ def by_unit(question: Question, advance: Evidence, harm: Evidence, batch: str = 
     notes = []
     if hourly:
         notes.append(
-            f"counts {batches}: requests of one {batch} fail together, design effect "
-            f"{float(found.effect[0]):.1f}"
+            f"counts {batches}: requests of one {batch} {alike}, design effect {float(found.effect[0]):.1f}"
         )
     elif not known and harm.by_request[-1] >= question.log_rollback > log_harm[-1]:
         notes.append(
             f"by requests harm has log E {harm.by_request[-1]:.1f}, by the {batch} {log_harm[-1]:.1f}: both "
             f"must show it until {FEWEST_HOURS} {batches} and {FEWEST_EVENTS} events tell whether requests "
-            f"of one {batch} fail together"
+            f"of one {batch} {alike}"
         )
     return Finding(
         advance.trail(hourly=hourly, log_e=log_advance),

@@ -83,7 +83,7 @@ def notes(
     if unpaired:
         found.append(f"{unpaired} requests without both answers left out")
     if isinstance(plan.outcomes.missing, Audit):
-        found.append(f"labels of {plan.outcomes.missing.audit:.4g} of the requests audited")
+        found.append(f"labels of {100 * plan.outcomes.missing.audit:.3g} % of the requests audited")
     return tuple(note for note in found if note)
 
 

@@ -12,16 +12,16 @@ import numpy as np
 from headgate.errors import EvidenceError
 from headgate.evidence import BlockSum, EvidenceRow, UnitSum
 from headgate.gates.finding import Finding, Trail
-from headgate.gates.grids import on_grid
 from headgate.gates.paired_words import Shown, notes, seen
 from headgate.gates.questions import Question
 from headgate.gates.rows import counted, merged
-from headgate.grid import STEPS, Counts
 from headgate.plan.applies import label_chance, loss_range
 from headgate.plan.model import Gate, Plan, Unit, is_capped
-from headgate.stats.betting import Batches, mixture_from_any_start
+from headgate.stats.betting import Batches
 from headgate.stats.blocks import FEWEST_BLOCKS, LARGEST_DESIGN_EFFECT, autocorrelation, design_effect
 from headgate.stats.display import mean_interval
+from headgate.stats.grid import STEPS, Counts, on_grid
+from headgate.stats.mixture import mixture_from_any_start
 from headgate.stats.paired import Design, advance_evidence, harm_wealth
 
 #: A block's value is clipped to this part of the range of the loss, unless the plan says to what.

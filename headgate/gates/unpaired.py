@@ -225,7 +225,7 @@ def _notes(plan: Plan, found: Seen) -> tuple[str, ...]:
         if count:
             notes.append(f"{count} {words}")
     if isinstance(plan.outcomes.missing, Audit):
-        notes.append(f"labels of {plan.outcomes.missing.audit:.4g} of the requests audited")
+        notes.append(f"labels of {100 * plan.outcomes.missing.audit:.3g} % of the requests audited")
     if found.exhausted:
         notes.append("every entity has been seen: waits for new ones")
     return tuple(notes)

@@ -147,7 +147,7 @@ def refuse(
         return
     step, rollout = as_duration(plan.deadline.step), as_duration(plan.deadline.rollout)
     chance = (
-        f"only {better.promoted:.0%} of the runs of a candidate as good as expected finish "
+        f"only {100 * better.promoted:.0f} % of the runs of a candidate as good as expected finish "
         f"(deadline.step {step}, deadline.rollout {rollout})"
     )
     stuck = next((s for s in better.steps if s.left < FEWEST_IN_TIME), better.steps[-1])
@@ -164,7 +164,7 @@ def refuse(
         asked = {q.name: q for q in questions_at(plan, known, round(stuck.percent * 100))}
         question = asked[gate.gate]
         yield (
-            f"{chance}: at {stuck.name} {gate.gate} is proved in {gate.proved:.0%} of the runs that get "
+            f"{chance}: at {stuck.name} {gate.gate} is proved in {100 * gate.proved:.0f} % of the runs that get "
             f"there; {_needs(plan, known, question, few, stuck)}. "
             f"{_helps(plan, known, question, few, stuck, shares)}"
         )

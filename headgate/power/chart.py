@@ -3,35 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
+from headgate.plan.model import Deadline
 from headgate.power.forecast import Forecast, StepForecast, WorldForecast
 from headgate.power.telling import percent
 from headgate.report.canvas import BLUE, INK, MUTED, ORANGE, figure, look, root_scale, to_svg
 
 _WIDTH, _HEIGHT = 760, 300
+_DAY = timedelta(days=1)
 _COLOURS = {"equal": ORANGE, "better": BLUE}
 #: Which runs, and how their line is drawn.
 _LINES = (("half", "-"), ("most", "--"), ("nearly_all", ":"))
 
 
-def climb_chart(one: Forecast) -> str:
+def climb_chart(one: Forecast, deadline: Deadline) -> str:
     """Return the chart as SVG: a cross where that part of the runs gets no further in time."""
     with look():
         drawn = figure(_WIDTH, _HEIGHT)
         axes = drawn.add_subplot()
-        last = _last_day(one)
+        named: set[tuple[float, float]] = set()
         for world in one.worlds:
             for part, style in _LINES:
                 days, shares, stuck = _stairs(world.steps, part)
                 if stuck:
-                    days, shares = [*days, last], [*shares, shares[-1]]
-                    axes.plot(last, shares[-1], "x", color=_COLOURS[world.world], clip_on=False)
+                    days, shares = [*days, _expires(days[-1], deadline)], [*shares, shares[-1]]
+                    axes.plot(days[-1], shares[-1], "x", color=_COLOURS[world.world], clip_on=False)
                 axes.plot(days, shares, style, color=_COLOURS[world.world], lw=1.6)
                 if part == "half":
+                    end = days[-1], shares[-1]
                     axes.annotate(
-                        _name(world), (days[-1], shares[-1]), xytext=(-4, 5), textcoords="offset points",
+                        _name(world), end, xytext=(-4, 17 if end in named else 5), textcoords="offset points",
                         color=_COLOURS[world.world], fontsize=9, ha="right",
                     )  # fmt: skip
+                    named.add(end)
         root_scale(axes, "y")
         steps = sorted({step.percent for world in one.worlds for step in world.steps})
         axes.set_yticks(steps, [f"{share:g} %" for share in steps])
@@ -42,10 +47,9 @@ def climb_chart(one: Forecast) -> str:
         return to_svg(drawn, salt=f"power-{one.plan}-{one.slice}", label=said)
 
 
-def _last_day(one: Forecast) -> float:
-    """Return the last day that any part of the runs gets to; 1 where none gets anywhere."""
-    ends = (getattr(step.until, part) for world in one.worlds for step in world.steps for part, _ in _LINES)
-    return max((day for day in ends if day is not None), default=1.0)
+def _expires(entered: float, deadline: Deadline) -> float:
+    """Return the day on which a run that entered its last step on this day expires."""
+    return min(entered + deadline.step / _DAY, deadline.rollout / _DAY)
 
 
 def _name(world: WorldForecast) -> str:

@@ -21,10 +21,10 @@ from headgate.compare.quality import paired_rows
 from headgate.compare.rates import window_rows
 from headgate.errors import InputError
 from headgate.evidence import BlockSum, Entry, EvidenceRow, RateSum, UnitSum
-from headgate.grid import STEPS
 from headgate.plan.model import Gate, Metric, Plan
 from headgate.power.assumptions import Assumptions, Measured
 from headgate.power.losses import FEWEST_MEASURED
+from headgate.stats.grid import STEPS
 from headgate.tables.slices import slice_of
 
 Floats = npt.NDArray[np.float64]

@@ -18,7 +18,7 @@ def page(forecasts: Sequence[Forecast], plan: Plan, written_at: datetime) -> str
     from headgate.power.chart import climb_chart  # matplotlib takes longer to import than the rest
 
     told = [
-        (one, headline(one), Markup(climb_chart(one)))  # noqa: S704 - our own SVG, text escaped where written
+        (one, headline(one), Markup(climb_chart(one, plan.deadline)))  # noqa: S704 - our own SVG, text escaped where written
         for one in forecasts
     ]
     values = {

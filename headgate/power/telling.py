@@ -88,7 +88,7 @@ def _steps(world: WorldForecast) -> Table:
         names=[step.name for step in world.steps], title=title,
     )  # fmt: skip
     for step in world.steps:
-        gates = "\n".join(_gates(step)) or "-"
+        gates = "\n".join(_gates(step)) or "-" if step.entered else "[dim]no run gets here in time[/]"
         table.add_row(step.name, _three(step.days), percent(step.left), _held(step), gates)
     return table
 

@@ -15,7 +15,8 @@ from headgate.backtest.history import History
 from headgate.backtest.replay import Replay
 from headgate.compare.stays import column_micros, micros
 from headgate.plan.model import ALL, Plan
-from headgate.premortem.faults import Fault, in_segment, injected
+from headgate.premortem.fault import Fault, injected
+from headgate.premortem.faults import in_segment
 from headgate.premortem.target import Target
 from headgate.routing import FULL_BP
 from headgate.tables.slices import slice_of

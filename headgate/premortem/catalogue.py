@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headgate.errors import InputError
 from headgate.premortem import faults
-from headgate.premortem.faults import Fault
+from headgate.premortem.fault import Fault
 
 NOTHING = Fault("nothing", "nothing is changed", "the candidate as it was recorded", faults.nothing)
 #: A fault that is none: what the false alarms are counted on.

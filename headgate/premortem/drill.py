@@ -12,7 +12,7 @@ from headgate.errors import InputError
 from headgate.plan.model import Plan
 from headgate.premortem.broken import Broken, Traffic
 from headgate.premortem.catalogue import EQUAL, NOTHING
-from headgate.premortem.faults import Fault
+from headgate.premortem.fault import Fault
 from headgate.premortem.found import Alarms, Detection, Premortem, Result
 from headgate.premortem.net import net_difference
 from headgate.premortem.target import Target, aim

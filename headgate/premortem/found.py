@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headgate.premortem.catalogue import NOTHING
-from headgate.premortem.faults import Fault
+from headgate.premortem.fault import Fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,7 @@ def headline(one: Premortem) -> str:
     if not tried:
         said = "No fault was tried."
     elif not through:
-        said = f"None of {len(tried)} faults would reach full traffic."
+        said = f"No fault that does harm would reach full traffic ({len(tried)} tried)."
     else:
         verb = "fault would reach" if len(tried) == 1 else "faults would reach"
         names = ", ".join(r.fault.name for r in through)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from headgate.evidence import BlockSum, EvidenceRow, UnitSum
-from headgate.grid import STEPS
 from headgate.plan.applies import is_paired_loss
 from headgate.plan.model import Plan
+from headgate.stats.grid import STEPS
 
 
 @dataclass(frozen=True, slots=True)

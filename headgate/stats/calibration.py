@@ -16,7 +16,8 @@ from __future__ import annotations
 import numpy as np
 
 from headgate.errors import EvidenceError
-from headgate.stats.betting import Batches, Bet, FloatArray, log_wealth, mixture_from_any_start
+from headgate.stats.betting import Batches, Bet, FloatArray, log_wealth
+from headgate.stats.mixture import mixture_from_any_start
 from headgate.stats.segments import log_mean
 
 #: Bins of equal width over [0, 1].

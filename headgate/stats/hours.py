@@ -35,7 +35,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headgate.errors import EvidenceError
-from headgate.stats.betting import CAUTION, FloatArray, mixture, mixture_from_any_start
+from headgate.stats.betting import CAUTION, FloatArray
+from headgate.stats.mixture import mixture, mixture_from_any_start
 
 BoolArray = NDArray[np.bool_]
 

@@ -20,15 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from headgate.errors import EvidenceError
-from headgate.stats.betting import (
-    Batches,
-    Bet,
-    FloatArray,
-    log_wealth,
-    mixture,
-    mixture_from_any_start,
-)
+from headgate.stats.betting import Batches, Bet, FloatArray, log_wealth
 from headgate.stats.hours import Hours, hourly_evidence
+from headgate.stats.mixture import mixture, mixture_from_any_start
 
 
 @dataclass(frozen=True, slots=True)

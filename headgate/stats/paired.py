@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headgate.errors import EvidenceError
-from headgate.stats.betting import Batches, Bet, FloatArray, log_wealth, mixture, mixture_from_any_start
+from headgate.stats.betting import Batches, Bet, FloatArray, log_wealth
+from headgate.stats.mixture import mixture, mixture_from_any_start
 
 
 @dataclass(frozen=True, slots=True)

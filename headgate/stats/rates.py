@@ -18,8 +18,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from headgate.errors import EvidenceError
-from headgate.stats.betting import FloatArray, mixture, mixture_from_any_start
+from headgate.stats.betting import FloatArray
 from headgate.stats.hours import SHARES, Hours, hourly_evidence, hourly_wealth
+from headgate.stats.mixture import mixture, mixture_from_any_start
 
 Counts = Sequence[int] | FloatArray
 

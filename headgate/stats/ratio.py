@@ -28,7 +28,8 @@ from math import log
 import numpy as np
 
 from headgate.errors import EvidenceError
-from headgate.stats.betting import FloatArray, mixture, mixture_from_any_start
+from headgate.stats.betting import FloatArray
+from headgate.stats.mixture import mixture, mixture_from_any_start
 from headgate.stats.rates import capital
 from headgate.stats.unpaired import BoolArray
 

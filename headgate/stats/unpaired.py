@@ -31,7 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from headgate.stats.arms import Arms, Design, Known, differences
-from headgate.stats.betting import Batches, FloatArray, known_before, mixture, mixture_from_any_start, staked
+from headgate.stats.betting import Batches, FloatArray, known_before, staked
+from headgate.stats.mixture import mixture, mixture_from_any_start
 
 __all__ = [
     "Arms",

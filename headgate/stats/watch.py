@@ -20,7 +20,8 @@ from math import log
 import numpy as np
 
 from headgate.errors import EvidenceError
-from headgate.stats.betting import CAPITAL, FloatArray, mixture
+from headgate.stats.betting import FloatArray
+from headgate.stats.mixture import CAPITAL, mixture
 
 #: Batches that a fine candidate goes at least without a false alarm, in the mean.
 RUN_LENGTH = 1_000

@@ -36,7 +36,8 @@ def ingest(pipe: Connection, url: str, rollout_id: str, run: str) -> None:
     engine = store.connect(url)
     read = {"tick": 1, "expected": store.cursor(engine, "flight-delays"), "position": {"log": 9}}
     wait(pipe)
-    own(pipe, lambda: store.ingest(engine, rollout_id, [batch(part=run)], **read, entities={"all": {0: [run]}}))
+    seen = {"all": {0: [run]}}
+    own(pipe, lambda: store.ingest(engine, rollout_id, [batch(part=run)], **read, entities=seen))
     engine.dispose()
 
 

@@ -21,7 +21,8 @@ from headgate.compare.pairs import batch_of
 from headgate.compare.quality import paired_rows
 from headgate.compare.rates import window_rows
 from headgate.compare.stays import stay_at
-from headgate.compare.traffic import TrafficState, traffic_rows
+from headgate.compare.traffic import traffic_rows
+from headgate.compare.traffic_state import TrafficState
 from headgate.evidence import BlockSum, Entry, UnitSum, to_json
 from headgate.gates.rows import merged
 from headgate.plan.model import Audit, Exclude, Unit

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from headgate.compare.losses import losses
 from headgate.plan.model import Gate
 from headgate.premortem.catalogue import EQUAL, FAULTS, NOTHING
-from headgate.premortem.faults import begun, in_segment, injected
+from headgate.premortem.fault import injected
+from headgate.premortem.faults import begun, in_segment
 from headgate.premortem.target import Target, floats
 from headgate.premortem.worse import worsen
 from tests.builders import plan

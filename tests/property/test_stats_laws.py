@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.stats import latency, paired, rates
-from headgate.stats.betting import Batches, Bet, log_wealth, mixture, mixture_from_any_start
+from headgate.stats.betting import Batches, Bet, log_wealth
 from headgate.stats.display import mean_limit, rate_interval
 from headgate.stats.hours import held, shocks
+from headgate.stats.mixture import mixture, mixture_from_any_start
 from headgate.stats.segments import log_mean, weights
 
 values = st.lists(st.floats(-1, 1, allow_nan=False), min_size=1, max_size=40)

@@ -6,8 +6,10 @@ tests; docs/traps.md lists all.
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from math import log
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -251,3 +253,13 @@ def test_a_loose_bound_delays_a_proof_by_months():
         reached = (log_e >= SURE).cumsum(axis=-1) > 0
         first.append(np.where(reached.any(axis=-1), reached.argmax(axis=-1), 400).mean())
     assert first[1] > first[0] + 60
+
+
+def test_every_trap_in_the_docs_names_a_test_that_is_there():
+    tests, where = Path(__file__).parents[1], ""
+    text = (tests.parent / "docs" / "traps.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w/]+\.py)?::(test_\w+)`", text)
+    assert len(named) > 40
+    for file, name in named:
+        where = file or where
+        assert f"def {name}(" in (tests / where).read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from headgate.adapters.history import open_history
 from headgate.backtest.replay import replay
 from headgate.backtest.told import as_json
 from headgate.verdicts import Verdict
-from tests.histories import INSTANT, exchanges, outcomes, small_plan, write
+from tests.histories import INSTANT, exchanges, outcomes, small_plan, two_slices, write
 
 DAYS, EACH = 40, 40
 SEGMENTED = {"by": ["origin"], "floor": 0.02, "gates": {"quality": 0.03}}
@@ -130,14 +130,7 @@ def test_m2_what_is_good_enough_is_frozen_with_the_plan_and_a_stricter_plan_deci
 
 
 def test_m4_a_good_slice_climbs_while_a_harmful_one_falls_back(told):
-    steps = [{"percent": 0, "dwell": "2d"}, {"percent": 50, "dwell": "1d"}, {"percent": 100}]
-    plan = small_plan(
-        steps=None,
-        slices=[
-            {"name": "jfk", "where": "origin == 'JFK'", "steps": steps},
-            {"name": "lga", "where": "origin == 'LGA'", "steps": steps},
-        ],
-    )
+    plan = two_slices()
     made = candidate()
     label = np.asarray(outcomes(DAYS, EACH)["label"])
     lga = np.asarray(made["origin"]) == "LGA"

@@ -16,7 +16,7 @@ from headgate.backtest.replay import replay
 from headgate.backtest.told import as_json, as_text
 from headgate.errors import InputError
 from tests.builders import APRIL
-from tests.histories import INSTANT, exchanges, outcomes, small_plan, write
+from tests.histories import INSTANT, exchanges, outcomes, small_plan, two_slices, write
 
 KEYS = [
     "plan", "plan_hash", "outcome", "final_percent", "max_percent", "first_live_at", "finished_at",
@@ -212,16 +212,10 @@ def test_latency_is_judged_where_the_history_has_it_and_has_no_data_elsewhere(tm
 
 
 def test_slices_climb_alone(tmp_path):
-    steps = [{"percent": 0, "dwell": "2d"}, {"percent": 50, "dwell": "1d"}, {"percent": 100}]
-    slices = [
-        {"name": "jfk", "where": "origin == 'JFK'", "steps": steps},
-        {"name": "lga", "where": "origin == 'LGA'", "steps": steps},
-    ]
     made = exchanges(40, 60)
     bad = np.asarray(made["origin"]) == "LGA"
     worse = np.where(bad, 0.5, np.asarray(made["candidate_prediction"]))
-    plan = small_plan(steps=None, slices=slices)
-    result = replayed(tmp_path, plan, made.set_column(4, "candidate_prediction", pa.array(worse)))
+    result = replayed(tmp_path, two_slices(), made.set_column(4, "candidate_prediction", pa.array(worse)))
     told = as_json(result)
     last = {tick["slice"]: tick for tick in told["ticks"]}
     assert (last["jfk"]["percent"], last["lga"]["decision"]) == (100, "roll_back")

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from headgate.adapters.history import open_history
 from headgate.backtest.replay import replay
 from headgate.compare.caps import Caps
-from headgate.compare.closing import closed_rows
+from headgate.compare.closing import closed_rows_of
 from headgate.compare.pairs import batch_of
 from headgate.compare.rates import window_rows
 from headgate.compare.sides import sides_of
@@ -22,7 +22,7 @@ from headgate.rollout.state import Answer, Approval, Phase, PlaneView, State, Wo
 from headgate.tables import exchanges_schema
 from headgate.tables.slices import slice_of
 from tests.builders import APRIL
-from tests.histories import exchanges, outcomes, small_plan, write
+from tests.histories import exchanges, outcomes, small_plan, two_slices, write
 
 DAY = timedelta(days=1)
 SEGMENTED = {"by": ["origin"], "floor": 0.02, "gates": {"quality": 0.03}}
@@ -67,9 +67,9 @@ def lived(whole, made, known, name="all"):
         for span in closed_batches(whole, APRIL, now):
             if span not in closed:
                 closed.add(span)
-                more = {"salt": salt, "exposed": frozenset()}
-                rows += closed_rows(whole, lake, known, span, entries, segments, caps=caps.frozen, **more)
-                caps = caps.after(whole, batch_of(whole, lake, known, span, entries, segments, **more))
+                batch = batch_of(whole, lake, known, span, entries, segments, salt=salt, exposed=frozenset())
+                rows += closed_rows_of(whole, batch, span, entries, caps.frozen)
+                caps = caps.after(whole, batch)
         mixed = [
             replace(rows[i], slice=name) for i in np.random.default_rng(len(rows)).permutation(len(rows))
         ]
@@ -123,14 +123,7 @@ def test_a_candidate_that_turns_bad_is_rolled_back_by_both_in_the_same_tick(tmp_
 
 
 def test_two_slices_are_lived_and_replayed_alike_bit_for_bit_though_only_one_of_them_climbs(tmp_path):
-    steps = [{"percent": 0, "dwell": "2d"}, {"percent": 50, "dwell": "1d"}, {"percent": 100}]
-    plan = small_plan(
-        steps=None,
-        slices=[
-            {"name": "jfk", "where": "origin == 'JFK'", "steps": steps},
-            {"name": "lga", "where": "origin == 'LGA'", "steps": steps},
-        ],
-    )
+    plan = two_slices()
     made, known = exchanges(40, 120, worse_by=-0.1), outcomes(40, 120)
     bad = exchanges(40, 120, worse_by=0.5)["candidate_prediction"]
     place = made.column_names.index("candidate_prediction")

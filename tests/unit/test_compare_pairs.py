@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headgate.compare.closing import closed_rows, closed_rows_of
 from headgate.compare.pairs import batch_of
 from headgate.evidence import Entry
 from headgate.routing import bucket, buckets, drawn
@@ -110,14 +109,3 @@ def test_overruled_answers_come_with_the_outcomes_and_are_unknown_without():
     found = batch(exchanges(exchange("a"), exchange("b")), of=watched, known=known)
     assert found.overridden[0] == 1
     assert np.isnan(found.overridden[1])
-
-
-@pytest.mark.parametrize("missing", [False, True])
-def test_closing_from_tables_and_from_a_batch_is_the_same(missing):
-    table = several()
-    known = outcomes(*((f"r{i}", i % 2, AT_ONCE) for i in range(20 - 3 * missing)))
-    more = {"salt": "s-1", "exposed": frozenset()}
-    rows = closed_rows(ARMS, table, known, BLOCK, HALF, {}, caps={}, **more)
-    again = batch_of(ARMS, table, known, BLOCK, HALF, {}, **more)
-    assert rows == closed_rows_of(ARMS, again, BLOCK, HALF, {})
-    assert {row.gate for row in rows} >= {"quality"}

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.compare.rates import window_rows
-from headgate.compare.traffic import TrafficState, traffic_rows
+from headgate.compare.traffic import traffic_rows
+from headgate.compare.traffic_state import TrafficState
 from headgate.evidence import Entry, RateSum, Source
 from headgate.ports import Served, Side
 from tests.builders import APRIL, plan

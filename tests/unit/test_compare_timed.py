@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from headgate.compare import latency
 from headgate.compare.latency import Reference
 from headgate.compare.timed import latency_rows
-from headgate.compare.traffic import TrafficState, traffic_rows
+from headgate.compare.traffic import traffic_rows
+from headgate.compare.traffic_state import TrafficState
 from headgate.evidence import Entry, LatencyPairSum, LatencySplitSum, Source
 from headgate.ports import Mirrored, Served, Side
 from tests.builders import APRIL, plan

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from headgate.compare import copies, latency
-from headgate.compare.traffic import TrafficState, traffic_rows
+from headgate.compare.traffic import traffic_rows
+from headgate.compare.traffic_state import TrafficState
 from headgate.evidence import Entry, LatencyPairSum, LatencySplitSum, RateSum, Source, SplitSum, TrafficSum
 from headgate.ports import Mirrored, Served, Side
 from tests.builders import APRIL, plan

@@ -143,7 +143,7 @@ def test_audited_blocks_are_not_clipped_and_bounded_by_their_weight():
     found = verdict(the_plan, days([0.9] * 30, pairs=6))
     assert found.estimate == pytest.approx(0.9)
     assert "clipped" not in found.reason
-    assert "labels of 0.1 of the requests audited" in found.reason
+    assert "labels of 10 % of the requests audited" in found.reason
     assert verdict(the_plan, days([10.1] * 3)).verdict is Verdict.ERROR  # more than 1 / q cannot be
 
 

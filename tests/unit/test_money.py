@@ -155,6 +155,7 @@ def test_requests_of_an_hour_that_cost_alike_are_counted_by_the_hour():
     assert (found.unit, found.samples) == ("hours", 40)
     assert found.design_effect > 1.5
     assert found.verdict is Verdict.INCONCLUSIVE
+    assert "counts hours: requests of one hour cost alike, design effect" in found.reason
 
 
 def test_every_step_starts_anew():

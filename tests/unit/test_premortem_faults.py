@@ -13,7 +13,7 @@ from headgate.compare.stays import column_micros
 from headgate.errors import InputError
 from headgate.plan.model import Gate
 from headgate.premortem.catalogue import FAULTS, NAMES, named
-from headgate.premortem.faults import Fault, injected
+from headgate.premortem.fault import Fault, injected
 from headgate.premortem.target import Target, aim, floats
 from tests.builders import plan
 from tests.unit.fault_tables import START, block, days

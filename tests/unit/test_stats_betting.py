@@ -6,16 +6,8 @@ import numpy as np
 import pytest
 
 from headgate.errors import EvidenceError
-from headgate.stats.betting import (
-    BOLDNESS,
-    CAPITAL,
-    Batches,
-    Bet,
-    log_start_weights,
-    log_wealth,
-    mixture,
-    mixture_from_any_start,
-)
+from headgate.stats.betting import BOLDNESS, Batches, Bet, log_wealth
+from headgate.stats.mixture import CAPITAL, log_start_weights, mixture, mixture_from_any_start
 
 
 def test_two_blocks_are_bet_on_as_worked_out_by_hand():

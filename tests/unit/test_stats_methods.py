@@ -7,9 +7,10 @@ import pytest
 
 from headgate.errors import EvidenceError
 from headgate.stats import latency, paired, rates
-from headgate.stats.betting import Batches, Bet, log_wealth, mixture
+from headgate.stats.betting import Batches, Bet, log_wealth
 from headgate.stats.blocks import autocorrelation, design_effect
 from headgate.stats.display import mean_limit, rate_interval
+from headgate.stats.mixture import mixture
 from headgate.stats.segments import weights
 from headgate.stats.srm import log_bayes_factor
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from headgate.errors import EvidenceError
-from headgate.stats.betting import mixture_from_any_start
+from headgate.stats.mixture import mixture_from_any_start
 from headgate.stats.ratio import (
     Events,
     advance_evidence,

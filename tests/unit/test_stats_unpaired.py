@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from headgate.errors import EvidenceError
-from headgate.stats.betting import Batches, Bet, log_wealth, mixture, mixture_from_any_start
+from headgate.stats.betting import Batches, Bet, log_wealth
+from headgate.stats.mixture import mixture, mixture_from_any_start
 from headgate.stats.unpaired import (
     Arms,
     Design,

@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from headgate.errors import EvidenceError
 from headgate.stats import rates
-from headgate.stats.betting import CAPITAL, Batches, mixture
+from headgate.stats.betting import Batches
+from headgate.stats.mixture import CAPITAL, mixture
 from headgate.stats.paired import Design, harm_wealth, rollback_evidence
 from headgate.stats.watch import RUN_LENGTH, e_cusum, log_alarm, onset
 

@@ -1,4 +1,4 @@
-"""Counts on the grid of 2**-12 of a scale, as batches that can be bet on."""
+"""The grid on which sums keep single values, steps of 2**-12 of a scale: onto it, and off it to bet on."""
 
 from __future__ import annotations
 
@@ -7,8 +7,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from headgate.errors import EvidenceError
-from headgate.grid import STEPS, Counts
-from headgate.stats.betting import Batches
+from headgate.stats.betting import Batches, FloatArray
+
+#: (index, count), sorted by index; an index stands for index / `STEPS` x scale.
+Counts = tuple[tuple[int, int], ...]
+STEPS = 2**12
+
+
+def counts_of(steps: FloatArray) -> Counts:
+    """Return how often each whole number of steps occurs.
+
+    Examples
+    --------
+    >>> counts_of(np.array([3.0, -1.0, 3.0]))
+    ((-1, 1), (3, 2))
+    """
+    cells, counts = np.unique(steps.astype(np.int64), return_counts=True)
+    return tuple(zip(cells.tolist(), counts.tolist(), strict=True))
 
 
 def on_grid(hours: Sequence[Counts], scale: float) -> Batches:
