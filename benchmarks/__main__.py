@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         notes.append(
             "A quick run, to see that everything works: few rounds, so its figures count for nothing."
         )
-    if options.only:
+    if set(names) != set(NAMES):
         notes.append(f"Only these were run: {', '.join(names)}.")
     page = render(sections, where, versions(), at, notes)
     out = options.out or (None if notes else RESULTS)

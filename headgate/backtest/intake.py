@@ -173,7 +173,8 @@ class Intake:
         if self._arms and split.any():
             new = pc.unique(table["entity"].filter(pa.array(split & ~batch.exposed_before)))
             self._exposed = pa.concat_arrays([self._exposed, new])
-        return Closing(closes, self._mine(rows), int((np.isfinite(batch.label) & batch.drawn).sum()), self._caps)
+        labels = int((np.isfinite(batch.label) & batch.drawn).sum())
+        return Closing(closes, self._mine(rows), labels, self._caps)
 
     def mature(self, closing: Closing) -> None:
         """Take note that a block is closed: from now on its caps are known."""

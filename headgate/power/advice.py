@@ -164,8 +164,8 @@ def refuse(
         asked = {q.name: q for q in questions_at(plan, known, round(stuck.percent * 100))}
         question = asked[gate.gate]
         yield (
-            f"{chance}: at {stuck.name} {gate.gate} is proved in {100 * gate.proved:.0f} % of the runs that get "
-            f"there; {_needs(plan, known, question, few, stuck)}. "
+            f"{chance}: at {stuck.name} {gate.gate} is proved in {100 * gate.proved:.0f} % of the runs that "
+            f"get there; {_needs(plan, known, question, few, stuck)}. "
             f"{_helps(plan, known, question, few, stuck, shares)}"
         )
     yield from _further(plan, stuck, shares)

@@ -182,13 +182,13 @@ def when(taken: Spread) -> str:
     Examples
     --------
     >>> when(Spread(131, 143, 159))
-    'half of them within 131 days, 80 % within 143 days, 95 % within 159 days'
+    'half of all within 131 days, 80 % within 143 days, 95 % within 159 days'
     >>> when(Spread(131, None, None)), when(Spread(None, None, None))
-    ('half of them within 131 days, 80 % not in time', 'the others not in time')
+    ('half of all within 131 days, 80 % not in time', 'the others not in time')
     """
     if taken.half is None:
         return "the others not in time"
-    said = [f"half of them within {days(taken.half)}"]
+    said = [f"half of all within {days(taken.half)}"]
     for part, value in (("80 %", taken.most), ("95 %", taken.nearly_all)):
         if value is None:
             return ", ".join([*said, f"{part} {_NEVER}"])

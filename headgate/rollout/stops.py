@@ -7,6 +7,7 @@ from headgate.rollout.orders import failing, new_incumbent, pausing, pressed
 from headgate.rollout.questions import rejection
 from headgate.rollout.state import Decision, Move, Outcome, Pause, Phase, PlaneView, Verb, Waiting
 from headgate.rollout.timers import deadlines
+from headgate.verdicts import Verdict
 
 
 def without_the_lease_nothing_moves(m: Moment) -> Decision | None:
@@ -119,7 +120,15 @@ def a_deadline_expires_it(m: Moment) -> Decision | None:
         for at, name in deadlines(m.state, m.plan, m.now)
         if at <= m.now
     ]
-    return Decision(Move.EXPIRE, tuple(late), outcome=Outcome.EXPIRED) if late else None
+    if not late:
+        return None
+    unproved = [
+        f"{v.gate}[{v.segment}]" if v.segment else v.gate
+        for v in m.world.scorecard.deciding()
+        if v.verdict is not Verdict.PASS
+    ]
+    missing = [f"not proved by then: {', '.join(unproved)}"] if unproved and m.live else []
+    return Decision(Move.EXPIRE, (*late, *missing), outcome=Outcome.EXPIRED)
 
 
 def _roll_back(why: str) -> Decision:

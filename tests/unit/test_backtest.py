@@ -224,6 +224,15 @@ def test_slices_climb_alone(tmp_path):
     assert sum(first) == 60
 
 
+def test_slices_are_found_by_the_lakes_own_segment_columns(tmp_path):
+    made = exchanges(10, 60)
+    kept = made.rename_columns([f"seg_{name}" if name == "origin" else name for name in made.column_names])
+    plain, lake = (
+        as_json(replayed(tmp_path / name, two_slices(), table)) for name, table in (("a", made), ("b", kept))
+    )
+    assert plain == lake
+
+
 def test_times_that_are_no_hours_are_told_to_the_microsecond(tmp_path):
     made = exchanges(40, 60)
     later = pa.array([at + timedelta(microseconds=1) for at in made["at"].to_pylist()], INSTANT)

@@ -279,6 +279,14 @@ def test_a_deadline_without_proof_expires_it(phase, end):
     assert ends(end, Outcome.EXPIRED, after)
 
 
+def test_a_deadline_names_the_gates_that_were_not_proved():
+    before = state(Phase.SHADOW)
+    seen = card(row("quality", Verdict.INCONCLUSIVE), row("errors"))
+    decision, _ = tick(before, world(before, APRIL + 120 * DAY, scorecard=seen))
+    assert decision.move is Move.EXPIRE
+    assert decision.reasons[-1] == "not proved by then: quality"
+
+
 def test_a_step_deadline_counts_in_live_phases_only():
     for phase, move in ((Phase.PREFLIGHT, Move.ADVANCE), (Phase.RAMP, Move.EXPIRE)):
         before = state(phase)

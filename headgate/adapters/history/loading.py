@@ -55,7 +55,9 @@ def load_exchanges(
     segments = plan.segments.by if plan.segments else ()
     asked_for = slice_columns(plan)
     optional = tuple(Column(name, Kind.ANY, needed=False) for name in dict.fromkeys([*segments, *asked_for]))
-    kept = tuple(Column(SEGMENT + name, Kind.ANY, needed=False) for name in segments)
+    kept = tuple(
+        Column(SEGMENT + name, Kind.ANY, needed=False) for name in dict.fromkeys([*segments, *asked_for])
+    )
     there = present(con, source, (*fixed, *optional, *kept))
     selected = [_read(source, column) for column in fixed if column.name in there]
     for name in segments:
@@ -66,11 +68,12 @@ def load_exchanges(
             )
         selected.append(f"nullif({quoted(found)}::varchar, '') {quoted(SEGMENT + name)}")
     for name in asked_for:
-        if name not in there:
+        found = name if name in there else SEGMENT + name
+        if found not in there:
             raise source.error(
                 f"a column {name!r}, which a slice names", "none", "add it, or change the plan"
             )
-        selected.append(f"{quoted(name)} {quoted(OWN + name)}")
+        selected.append(f"{quoted(found)} {quoted(OWN + name)}")
     _keep(con, "exchanges_raw", source, selected, folder)
     return there
 
