@@ -35,7 +35,7 @@ def run(*, quick: bool) -> Section:
         "segments and start times, also where all requests of a block share a shock. The same of what teams "
         "use today. And how whole rollouts end.",
         how=f"{runs['nulls']:,} runs of every null and of every rule, {runs['rollouts']:,} of the two null "
-        "rollouts and a twentieth of that of the others, each row drawn with a fixed seed of its own and "
+        "rollouts and an eighth of that of the others, each row drawn with a fixed seed of its own and "
         "judged by the functions that judge real rollouts. A gate alone: independent units, no segments, no "
         "start times. Wrong verdicts are held against the nominal level + 2 standard errors: of so many rows "
         "a few would pass that by luck at the very edge of their null, but most nulls lie well inside.",

@@ -29,18 +29,18 @@ _STRETCH = 25
 class Runs:
     """How many runs: of nulls and rivals, of speeds at the design distance (elsewhere half), of rollouts.
 
-    ``rollouts`` is of the two nulls; other scenarios get a twentieth, by their weight.
+    ``rollouts`` is of the two nulls; other scenarios get an eighth, by their weight.
     """
 
     nulls: int = 2000
     speeds: int = 500
-    rollouts: int = 2000
+    rollouts: int = 400
 
     def of(self, scenario: int) -> int:
         """Return the runs of one scenario."""
         if SCENARIOS[scenario].null:
             return self.rollouts
-        return max(2, round(self.rollouts / 20 * SCENARIOS[scenario].weight))
+        return max(2, round(self.rollouts / 8 * SCENARIOS[scenario].weight))
 
 
 @dataclass(slots=True)
