@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from headgate.errors import InputError
 if TYPE_CHECKING:
     from headgate.plan.model import Plan
     from headgate.power.assumptions import Assumptions
+    from headgate.power.forecast import Forecast
 
 _PER_DAY = {"day": 1.0, "d": 1.0, "hour": 24.0, "h": 24.0, "min": 1440.0, "m": 1440.0, "s": 86_400.0}
 _EXAMPLES = (
@@ -91,7 +93,7 @@ def power(
     """
     from headgate.power.asking import forecast
     from headgate.power.course import Runs
-    from headgate.power.telling import as_json, headline, tables
+    from headgate.power.telling import as_json, tables
 
     loaded = load(plan)
     given = {
@@ -111,12 +113,18 @@ def power(
 
         write("--report", report, page(found, loaded, datetime.now(UTC)))
     show(Group(*(tables(one) for one in found)), _one_or_all(as_json(found)), json_path)
-    refused = [one for one in found if one.refusals]
-    if refused:
-        for one in refused:
-            said.print(f"headgate: {headline(one)}", markup=False, highlight=False, soft_wrap=True)
-            for reason in one.refusals:
-                said.print(f"  {reason}", markup=False, highlight=False, soft_wrap=True)
+    _refuse([one for one in found if one.refusals])
+
+
+def _refuse(found: Sequence[Forecast]) -> None:
+    """End with code 2 where a plan cannot finish, and say why and what would help."""
+    from headgate.power.telling import headline
+
+    for one in found:
+        said.print(f"headgate: {headline(one)}", markup=False, highlight=False, soft_wrap=True)
+        for reason in one.refusals:
+            said.print(f"  {reason}", markup=False, highlight=False, soft_wrap=True)
+    if found:
         raise typer.Exit(2)
 
 

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from headgate.compare.losses import cap_of, capped, losses
 from headgate.compare.money import usable_amounts
 from headgate.compare.pairs import Batch, Floats, Mask
+from headgate.compare.sides import is_split
 from headgate.errors import InputError
 from headgate.evidence import Entry, EvidenceRow, RateSum, Source, UnpairedSum
 from headgate.plan.applies import MONEY, is_unpaired, label_chance, loss_range
@@ -122,7 +123,7 @@ class _Found:
 
 def _exposed(batch: Batch) -> _Exposed | None:
     """Return who met the split in this batch first; None where no request was in a split."""
-    split = (batch.share_bp > 0) & (batch.share_bp < FULL_BP)
+    split = is_split(batch.share_bp)
     if not split.any():
         return None
     place = np.flatnonzero(split & ~batch.exposed_before)
@@ -145,8 +146,7 @@ def _shares(exposed: _Exposed, inside: Mask, stay: Entry, batch: Batch, *, whole
         return shares
     if 0 < stay.share_bp < FULL_BP:
         return [stay.share_bp]
-    split = batch.share_bp[(batch.share_bp > 0) & (batch.share_bp < FULL_BP)]
-    return [int(split.min())]
+    return [int(batch.share_bp[is_split(batch.share_bp)].min())]
 
 
 def _found(plan: Plan, gate: Gate, batch: Batch, exposed: _Exposed, cap: float | None) -> _Found:
