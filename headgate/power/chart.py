@@ -22,7 +22,7 @@ def climb_chart(one: Forecast, deadline: Deadline) -> str:
     with look():
         drawn = figure(_WIDTH, _HEIGHT)
         axes = drawn.add_subplot()
-        named: set[tuple[float, float]] = set()
+        named: list[float] = []
         for world in one.worlds:
             for part, style in _LINES:
                 days, shares, stuck = _stairs(world.steps, part)
@@ -31,12 +31,13 @@ def climb_chart(one: Forecast, deadline: Deadline) -> str:
                     axes.plot(days[-1], shares[-1], "x", color=_COLOURS[world.world], clip_on=False)
                 axes.plot(days, shares, style, color=_COLOURS[world.world], lw=1.6)
                 if part == "half":
-                    end = days[-1], shares[-1]
+                    # Climbs that end at the same height have their names one above the other.
+                    above = 5 + 12 * named.count(shares[-1])
                     axes.annotate(
-                        _name(world), end, xytext=(-4, 17 if end in named else 5), textcoords="offset points",
+                        _name(world), (days[-1], shares[-1]), xytext=(-4, above), textcoords="offset points",
                         color=_COLOURS[world.world], fontsize=9, ha="right",
                     )  # fmt: skip
-                    named.add(end)
+                    named.append(shares[-1])
         root_scale(axes, "y")
         steps = sorted({step.percent for world in one.worlds for step in world.steps})
         axes.set_yticks(steps, [f"{share:g} %" for share in steps])
