@@ -21,6 +21,7 @@ from headgate.adapters import store
 from headgate.adapters.codec import dump
 from headgate.adapters.lake import Lake
 from headgate.adapters.planes.in_process import InProcessPlane
+from headgate.adapters.settings import Settings
 from headgate.adapters.store.engine import writing
 from headgate.adapters.store.tables import LedgerRow
 from headgate.plan import Plan
@@ -113,7 +114,8 @@ def wired_to(home: Path, path: Path, plane: InProcessPlane) -> Wiring:
     from tasks.wiring import Wiring
 
     engine = store.connect(f"sqlite:///{path}")
-    return Wiring(engine, Lake(home / "exchanges", base=home), lambda _service: plane)
+    settings = Settings(anchors=home / "anchors.jsonl", pages=home / "pages")
+    return Wiring(engine, Lake(home / "exchanges", base=home), lambda _service: plane, settings)
 
 
 def last_of(wired: Wiring) -> Tick:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import yaml
 
-from deployments.stack import ROOT
+from deployments.processes import ROOT
 
 EXAMPLE = ROOT / "deployments" / "flights" / "plan.yaml"
 

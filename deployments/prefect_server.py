@@ -62,10 +62,15 @@ def flows_here(home: Path, api_url: str) -> Iterator[None]:
 
 
 def start_prefect(
-    processes: Processes, home: Path, seconds: float = 120, *, few_services: bool = False
+    processes: Processes,
+    home: Path,
+    seconds: float = 120,
+    *,
+    few_services: bool = False,
+    port: int | None = None,
 ) -> str:
     """Start a server and return its API address once it answers; see `FEW_SERVICES`."""
-    port = free_port()
+    port = port or free_port()
     api_url = f"http://127.0.0.1:{port}/api"
     home.mkdir(parents=True, exist_ok=True)
     child = processes.start(

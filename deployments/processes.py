@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Self
 
 import httpx
 
 from headgate.errors import HeadgateError
+
+#: The folder of the project.
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class StartError(HeadgateError):
@@ -37,13 +43,39 @@ def answers(url: str) -> bool:
         return False
 
 
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Leave by the front door on SIGTERM as on Ctrl-C, so that everything that was started is stopped.
+
+    Whoever has no patience presses Ctrl-C again: by then we are stopping, and that is not to be interrupted.
+    """
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        for other in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(other, signal.SIG_IGN)
+        # A loop that is left like this complains about every task it loses.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @dataclass
 class Child:
-    """One running process and where it writes."""
+    """One running process, how it was started and where it writes."""
 
     name: str
     process: subprocess.Popen[bytes]
     log: Path
+    argv: list[str]
+    env: dict[str, str]
 
 
 @dataclass
@@ -62,7 +94,7 @@ class Processes:
     ) -> None:
         self.stop()
 
-    def start(self, name: str, argv: Sequence[str], env: Mapping[str, str]) -> Child:
+    def start(self, name: str, argv: Sequence[str], env: Mapping[str, str], cwd: Path | None = None) -> Child:
         """Start one process in a session of its own: Ctrl-C reaches us first, and we stop it."""
         log = self.logs / f"{name}.log"
         with log.open("ab") as out:
@@ -73,10 +105,39 @@ class Processes:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                cwd=cwd,
             )
-        child = Child(name, process, log)
+        child = Child(name, process, log, list(argv), dict(env))
         self.children.append(child)
         return child
+
+    def run(self, name: str, argv: Sequence[str], env: Mapping[str, str], seconds: float) -> None:
+        """Run one command to its end, in the folder of the project.
+
+        Raises
+        ------
+        StartError
+            If it fails or takes longer; the message carries the end of its log.
+        """
+        child = self.start(name, argv, env, cwd=ROOT)
+        try:
+            code: int | None = child.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            code = None
+        if code == 0:
+            self.children.remove(child)
+            return
+        what = f"ended with code {code}" if code is not None else f"not done in {seconds:.0f} s"
+        raise StartError(f"{name}: {what}; see {child.log}\n{_end_of(child)}")
+
+    def revive(self) -> list[str]:
+        """Start again whatever has ended by itself; return the names."""
+        ended = [child for child in self.children if child.process.poll() is not None]
+        for child in ended:
+            self.children.remove(child)
+            _end_group(child)
+            self.start(child.name, child.argv, child.env)
+        return [child.name for child in ended]
 
     def wait(self, child: Child, ready: Callable[[], bool], seconds: float) -> None:
         """Wait until a process is ready.
@@ -90,9 +151,8 @@ class Processes:
         while not ready():
             ended = child.process.poll()
             if ended is not None or time.monotonic() > deadline:
-                tail = child.log.read_text(errors="replace")[-2_000:]
                 what = f"ended with code {ended}" if ended is not None else f"not ready in {seconds:.0f} s"
-                raise StartError(f"{child.name}: {what}; see {child.log}\n{tail}")
+                raise StartError(f"{child.name}: {what}; see {child.log}\n{_end_of(child)}")
             time.sleep(0.05)
 
     def stop(self) -> None:
@@ -106,7 +166,18 @@ class Processes:
             except subprocess.TimeoutExpired:
                 _signal(child.process, signal.SIGKILL)
                 child.process.wait()
+            _end_group(child)
         self.children.clear()
+
+
+def _end_of(child: Child) -> str:
+    return child.log.read_text(errors="replace")[-2_000:]
+
+
+def _end_group(child: Child) -> None:
+    """End what a process that is gone has left behind, e.g. a worker's flow runs."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.process.pid, signal.SIGKILL)
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from deployments.flights.requests import build
 from deployments.flights.training import TO_MINUTES, Trained, train
-from deployments.processes import Processes, answers, free_port
+from deployments.processes import ROOT, Processes, answers, free_port
 from headgate.errors import InputError
 
-ROOT = Path(__file__).resolve().parents[1]
 #: The step of the candidate's preprocessing that the bad candidate's server lost.
 LOST_STEP = TO_MINUTES.name
 
@@ -41,10 +40,10 @@ def prepare(run: Path) -> Prepared:
     return Prepared(lake, train(lake, run / "shelf"))
 
 
-def serve_model(processes: Processes, name: str, model: Path, *options: str) -> str:
-    """Start one model server on a free loopback port; return its address once it is ready."""
-    port = free_port()
+def serve_model(processes: Processes, name: str, model: Path, *options: str, port: int | None = None) -> str:
+    """Start one model server on a loopback port, by default a free one; return its address when ready."""
+    port = port or free_port()
     argv = [sys.executable, "-m", "deployments.flights.serving", "--model", str(model), "--name", "delays"]
     child = processes.start(name, [*argv, "--port", str(port), *options], os.environ)
-    processes.wait(child, lambda: answers(f"http://127.0.0.1:{port}/v2/health/ready"), seconds=60)
+    processes.wait(child, lambda: answers(f"http://127.0.0.1:{port}/v2/health/ready"), seconds=180)
     return f"http://127.0.0.1:{port}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from prefect import flow
 
+from tasks.clock import the_time
 from tasks.ledger import open_in_store
 from tasks.plans import read_plan
 
@@ -15,6 +16,11 @@ def open_rollout(plan_path: str, now: datetime | None = None, opened_by: str = "
     """Open a rollout of the plan at this path; return its id.
 
     It takes the service's lease, or queues behind the rollout that has it.
+
+    Args:
+        plan_path: The plan, as a path on the worker's machine.
+        now: The time at which it opens, in UTC. Empty: the clock in use.
+        opened_by: Who opens it; this goes into the record.
     """
     plan = read_plan(plan_path)
-    return open_in_store(plan, now or datetime.now(UTC), opened_by).id
+    return open_in_store(plan, the_time(now), opened_by).id

@@ -11,9 +11,12 @@ HeadgateError
 ├── ModelError           a model server
 │   ├── ModelUnavailable     no answer, or 5xx: retried, then the side's ``error``/``timeout``
 │   └── ModelRefused         it answered and the answer is no: never retried
-└── PlaneError           the traffic plane
-    ├── PlaneUnavailable     cannot be reached or started: retried, the share stays
-    └── PlaneRefused         it said no: never retried, the rollout waits for an operator
+├── PlaneError           the traffic plane
+│   ├── PlaneUnavailable     cannot be reached or started: retried, the share stays
+│   └── PlaneRefused         it said no: never retried, the rollout waits for an operator
+└── NoticeError          a message that people should get
+    ├── NoticeUnavailable    no answer, or 5xx: tried again for hours
+    └── NoticeRefused        the receiver said no: given up, and told elsewhere
 
 A message says what was asked, what was found and what to do.
 """
@@ -121,3 +124,15 @@ class PlaneUnavailable(PlaneError):
 
 class PlaneRefused(PlaneError):
     """The plane said no, or holds a newer write: never retried."""
+
+
+class NoticeError(HeadgateError):
+    """A message that people should get."""
+
+
+class NoticeUnavailable(NoticeError):
+    """The receiver cannot be reached or is not well: worth another try."""
+
+
+class NoticeRefused(NoticeError):
+    """The receiver said no, or the route leads nowhere: never retried."""

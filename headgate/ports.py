@@ -225,6 +225,13 @@ class TrafficPlane(Protocol):
         """Leave one side alone in service, mirror off."""
         ...
 
+    def cut_off(self) -> None:
+        """Set share 0 and no mirror under a generation above the one in force, without any record.
+
+        For the kill switch only: the next tick finds a generation that nobody wrote down (law 12).
+        """
+        ...
+
     def read_log(self, position: Mapping[str, int]) -> PlaneLog:
         """Return what was logged since ``position`` ({} from the beginning)."""
         ...

@@ -20,6 +20,7 @@ from headgate.compare.stays import closed_batches
 from headgate.evidence import Entry, EvidenceRow
 from headgate.plan.applies import is_unpaired, needs_labels
 from headgate.plan.model import Plan, is_capped
+from headgate.rollout.state import Phase
 from headgate.tables import clean_outcomes, clean_requests, unknown_outcomes
 from headgate.tables.slices import of_slice
 from tasks import wiring
@@ -44,8 +45,8 @@ def close_blocks(case: Case, now: datetime) -> int:
     A batch is closed once, with the labels known at its end plus the maturity; later outcomes change
     nothing. A batch whose window has not been scored yet waits, and so do those after it.
     """
-    if case.state.phase in BEFORE_TRAFFIC:
-        return 0
+    if case.state.phase in BEFORE_TRAFFIC | {Phase.DONE}:
+        return 0  # reopened by an undo: what came after its end changes nothing of it
     engine, rollout = wiring.build().engine, case.rollout
     begun = [(one, entries) for one in case.each_open() if (entries := stays(rollout.id, one.slice))]
     spans = list(_closing(case, now))

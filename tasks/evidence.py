@@ -18,6 +18,7 @@ from headgate.gates import judge
 from headgate.plan.model import ALL
 from headgate.ports import PlaneLog, Side
 from headgate.rollout import confirmed, standing
+from headgate.rollout.state import Phase
 from headgate.verdicts import Scorecard
 from tasks import wiring
 from tasks.ledger import Case
@@ -38,8 +39,8 @@ def count_traffic(case: Case) -> int:
     Sums, the entities first seen and the place to read on from are one write: a crash before it counts
     nothing, after it nothing twice.
     """
-    if case.state.phase in BEFORE_TRAFFIC:
-        return 0
+    if case.state.phase in BEFORE_TRAFFIC | {Phase.DONE}:
+        return 0  # reopened by an undo: what came after its end changes nothing of it
     wired = wiring.build()
     rollout = case.rollout
     cursor = store.cursor(wired.engine, rollout.service)

@@ -9,10 +9,13 @@ from datetime import datetime
 from prefect import task
 
 from headgate.adapters import store
+from headgate.alerts import Alert, alerts_of
+from headgate.alerts.incidents import unworded
+from headgate.alerts.waits import PATIENCE
 from headgate.errors import StandDown, StoreError
 from headgate.plan import Plan
 from headgate.plan.model import ALL
-from headgate.rollout.state import Decision, Phase, PlaneView, State, Tick, World
+from headgate.rollout.state import Decision, Outcome, Phase, PlaneView, State, Tick, Waiting, World
 from tasks import wiring
 from tasks.retrying import ONCE, OUTSIDE
 
@@ -62,13 +65,18 @@ class Case:
         return max(tick.tick for tick in (self.last, *self.beside)) + 1
 
     def each_open(self) -> tuple[Case, ...]:
-        """Return the rollout as each slice that is not done finds it, in the order of the plan."""
+        """Return the rollout as each slice that is not done finds it, in the order of the plan.
+
+        Where an undo reopened the rollout, all of them are done: those are returned that were promoted.
+        """
         ticks = {tick.state.slice: tick for tick in (self.last, *self.beside)}
         order = [ticks[name] for name in self.plan.slice_names]
+        going = [tick for tick in order if tick.state.phase is not Phase.DONE]
+        if not going and not self.rollout.done:
+            going = [tick for tick in order if tick.state.outcome is Outcome.PROMOTED]
         return tuple(
             replace(self, last=tick, beside=tuple(other for other in order if other is not tick))
-            for tick in order
-            if tick.state.phase is not Phase.DONE
+            for tick in going
         )
 
 
@@ -122,7 +130,7 @@ def write_down(steps: Sequence[Step], flow_run_id: str) -> Case | None:
     orders = {order.id for step in steps for order in step.world.orders}
     rows = [_row(step, flow_run_id) for step in steps]
     try:
-        store.record(engine, rollout, *rows, acted=tuple(sorted(orders)))
+        store.record(engine, rollout, *rows, acted=tuple(sorted(orders)), alerts=alerts_of_tick(steps))
     except StandDown:
         return None
     off = [step for step in steps if step.world.plane is PlaneView.DISAGREES]
@@ -130,6 +138,29 @@ def write_down(steps: Sequence[Step], flow_run_id: str) -> Case | None:
         text = "; ".join(_off_the_record(step) for step in off)
         store.add_incident(engine, rollout.id, store.Incident(off[0].world.now, "plane disagrees", text))
     return case_of(rollout)
+
+
+def alerts_of_tick(steps: Sequence[Step]) -> tuple[Alert, ...]:
+    """Return what people have to be told of this tick. Words must never keep a share up: they cannot fail."""
+    told: list[Alert] = []
+    for step in steps:
+        afters = {one.after.slice: one.after for one in steps}
+        beside = [afters.get(state.slice, state) for state in step.case.states[1:]]
+        seen = (step.case.state, step.world, step.decision, step.after)
+        try:
+            told += alerts_of(step.case.own_plan, *seen, beside=beside, earlier=_earlier(step))
+        except Exception as err:  # noqa: BLE001 - a mistake in a sentence must not stop a rollback
+            told.append(unworded(step.case.own_plan, step.after, step.world.now, repr(err)))
+    return tuple(told)
+
+
+def _earlier(step: Step) -> Tick | None:
+    """Return the row of a while ago, where a wait may have begun that has no time of its own."""
+    state = step.after
+    if state.paused is not None or not {Waiting.OPERATOR, Waiting.TRAFFIC} & set(state.waiting_for):
+        return None
+    then = step.world.now - PATIENCE
+    return store.tick_at(wiring.build().engine, state.rollout, then, state.slice)
 
 
 def _row(step: Step, flow_run_id: str) -> Tick:

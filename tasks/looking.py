@@ -14,18 +14,19 @@ from headgate.adapters.models import HttpModel
 from headgate.errors import ModelError
 from headgate.plan import Plan
 from headgate.plan.model import ALL, ModelRef
-from headgate.rollout.state import Check, Order, Phase, World
+from headgate.rollout.state import LIVE, Check, Order, Phase, World
 from headgate.verdicts import Scorecard
 from tasks import wiring
 from tasks.ledger import Case
 from tasks.preflight import preflight
 from tasks.retrying import OUTSIDE
+from tasks.signing import signed_checks
 from tasks.traffic import PlaneSeen
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What is the same for every slice: the servers' versions, the orders, at first the preflight."""
+    """What is the same for every slice: the servers' versions, the orders, and what is checked."""
 
     versions: tuple[str | None, str | None]
     orders: tuple[Order, ...]
@@ -39,8 +40,16 @@ def look_around(case: Case, now: datetime) -> Around:
     return Around(
         versions=versions,
         orders=tuple(store.open_orders(wiring.build().engine, case.rollout.id)),
-        checks=preflight(case, versions, now) if case.state.phase is Phase.PREFLIGHT else (),
+        checks=checks_of(case, versions, now),
     )
+
+
+def checks_of(case: Case, versions: tuple[str | None, str | None], now: datetime) -> tuple[Check, ...]:
+    """Return the preflight; afterwards what people signed, which must go on standing."""
+    phases = {state.phase for state in case.states}
+    if Phase.PREFLIGHT in phases:
+        return preflight(case, versions, now)
+    return signed_checks(case, now) if phases & LIVE else ()
 
 
 def world_of(case: Case, plane: PlaneSeen, scorecard: Scorecard, around: Around, now: datetime) -> World:

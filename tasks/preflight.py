@@ -20,6 +20,7 @@ from headgate.tables.slices import slice_of
 from tasks import wiring
 from tasks.evidence import SEGMENTS, fact_of
 from tasks.ledger import Case
+from tasks.signing import signed_checks
 from tasks.traffic import route_of
 
 #: How much history before the rollout the checks look at.
@@ -37,14 +38,14 @@ def preflight(case: Case, versions: tuple[str | None, str | None], now: datetime
     checks.append(_made("plane", lambda: _plane(case)))
     history = _history(case)
     if isinstance(history, Check):
-        return (*checks, history)
+        return (*checks, history, *signed_checks(case, now))
     checks.append(_made("requests", lambda: _requests(case, history)))
     checks.append(_made("outcomes", lambda: _outcomes(case)))
     if case.plan.slices:
         checks.append(_made("slices", lambda: _slices(case, history)))
     if case.plan.segments:
         checks.append(_made("segments", lambda: _segments(case, history, now)))
-    return tuple(checks)
+    return (*checks, *signed_checks(case, now))
 
 
 def _made(name: str, make: Callable[[], Check]) -> Check:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from copy import deepcopy
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from headgate.adapters.settings import Settings
 from headgate.plan.model import Plan
 
 APRIL = datetime(2013, 4, 1, tzinfo=UTC)
@@ -46,3 +48,10 @@ def plan(**changes: Any) -> Plan:
         else:
             body[key] = value
     return Plan.model_validate(body)
+
+
+def settings_in(folder: Path, **changes: Any) -> Settings:
+    """Return settings that keep everything in a folder: a test leaves nothing in the place it is run from."""
+    files = {"anchors": "anchors.jsonl", "pages": "pages", "key_file": "headgate.key", "planes": "planes"}
+    places: dict[str, Any] = {name: folder / file for name, file in files.items()}
+    return Settings(**(places | {"notify": None} | changes))

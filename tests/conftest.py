@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from deployments.flights.training import Trained
+    from tests.live_prefect import FullPrefect
     from tests.scenarios.world import Servers, Snapshot
 
 settings.register_profile("dev", max_examples=60, deadline=None)
@@ -21,8 +22,31 @@ settings.register_profile(
 )
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
+# Put there for the processes of `make test`; the command's console would keep this width for good.
+os.environ.pop("COLUMNS", None)
 # Read by Prefect while it is imported: three lines for every task would bury what a failing test says.
 os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+
+
+#: Fixtures that are dear to make: all tests that use one run in the same process of `make test`.
+_DEAR = {
+    "live": {"prefect_api", "full_prefect", "models", "climb"},
+    "postgres": {"postgres", "store_url"},
+    "flights": {"flights_lake", "flights_models"},
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say what `make test`, which has two processes, must not tear apart; the longest row begins."""
+    groups = {item: _group(item) for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: list(_DEAR).index(groups[item]) if groups[item] in _DEAR else len(_DEAR))
+
+
+def _group(item: pytest.Item) -> str:
+    used = set(getattr(item, "fixturenames", ()))
+    return next((name for name, dear in _DEAR.items() if dear & used), str(item.path))
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +58,15 @@ def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home: Path = tmp_path_factory.mktemp("prefect")
     with Processes(home / "logs") as processes:
         yield start_prefect(processes, home, few_services=True)
+
+
+@pytest.fixture(scope="session")
+def full_prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullPrefect]:
+    """Start a whole Prefect once: server with UI and all services, deployments, worker."""
+    from tests.live_prefect import started
+
+    with started(tmp_path_factory.mktemp("full-prefect")) as full:
+        yield full
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class Board:
 
     def note(self, text: str | Table) -> None:
         """Say one line that stays."""
-        self.console.print(text, highlight=False)
+        self.console.print(text, highlight=False, soft_wrap=isinstance(text, str))
 
     def told(self, name: str, tick: Tick, live_requests: int) -> None:
         """Show one tick; what changed something stays on the screen."""

@@ -72,7 +72,7 @@ class Player:
         window_end = self.start + self.every
         answers_at: datetime | None = None
         while last.state.phase is not Phase.DONE and now < self.end:
-            due = _next(now, window_end, answers_at, last)
+            due = next_event(now, window_end, answers_at, last)
             self.service.call(now, due, last.state)
             now = due
             if now == window_end:
@@ -94,7 +94,7 @@ class Player:
         return tick
 
 
-def _next(now: datetime, window_end: datetime, answers_at: datetime | None, last: Tick) -> datetime:
+def next_event(now: datetime, window_end: datetime, answers_at: datetime | None, last: Tick) -> datetime:
     """Return when something happens next, never before a minute has passed."""
     times = [window_end]
     if answers_at is not None:

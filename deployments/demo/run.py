@@ -7,15 +7,13 @@ import logging
 import os
 import platform
 import shutil
-import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import httpx
@@ -28,11 +26,12 @@ from deployments.demo.player import Player
 from deployments.demo.summary import Told, summary
 from deployments.plans import write_plan
 from deployments.prefect_server import flows_here, start_prefect
-from deployments.processes import Processes, free_port
+from deployments.processes import Processes, ended_by_signals, free_port
 from deployments.stack import LOST_STEP, Prepared, prepare, serve_model
 from headgate.adapters import store
 from headgate.adapters.lake import Lake
 from headgate.adapters.planes.envoy import EnvoyPlane
+from headgate.adapters.settings import Settings
 from headgate.adapters.stories import story_of
 from headgate.plan import Plan, load_plan
 from headgate.report.page import render_page
@@ -83,7 +82,7 @@ def run_demo(run: Path, *, permute: bool, console: Console) -> dict[str, Any]:
         shutil.rmtree(run)
     run.mkdir(parents=True)
     with ExitStack() as stack:
-        stack.enter_context(_stop_on_sigterm())
+        stack.enter_context(ended_by_signals())
         processes = stack.enter_context(Processes(run / "logs"))
         board = stack.enter_context(Board(console))
         prepared, api_url = _begin(run, processes, board, permute=permute)
@@ -132,16 +131,18 @@ def _play(
         engine=store.connect(f"sqlite:///{run / 'headgate.db'}"),
         lake=Lake(run / "exchanges"),
         plane_of=lambda _service: plane,
+        settings=Settings(anchors=run / "anchors.jsonl", pages=run / "pages", key_file=run / "headgate.key"),
     )
     with wiring.use(adapters):
         tally = Tally()
-        service = DemoService(plan, path, _callers(plan, plane), "7d", live_traffic, tally)
+        service = DemoService(plan, path, callers_of(plan, plane), "7d", live_traffic, tally)
         player = Player(service, START, END, EVERY, told=lambda tick: board.told(plan.name, tick, tally.sent))
         player.play()
         return Told(story_of(adapters.engine, service.rollout), tally, plane.observe().share_bp)
 
 
-def _callers(plan: Plan, plane: EnvoyPlane) -> Callers:
+def callers_of(plan: Plan, plane: EnvoyPlane) -> Callers:
+    """Return who sends this plan's requests through a plane."""
     assert plan.input is not None  # noqa: S101 - the worked example has a contract
     kinds = {
         "integer": "INT64",
@@ -172,17 +173,3 @@ def _facts(result: Mapping[str, Any], *, permute: bool) -> dict[str, str]:
         "took": f"{result['seconds']:.0f} s",
     }
     return {**facts, "outcomes": "permuted at random: nobody may be promoted"} if permute else facts
-
-
-@contextmanager
-def _stop_on_sigterm() -> Iterator[None]:
-    """Leave by the front door on SIGTERM too, so that everything that was started is stopped."""
-
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        raise SystemExit(143)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from sqlalchemy import Engine
 
 from headgate.adapters import store
+from headgate.adapters.store.glimpses import some_ticks
 from headgate.evidence import BlockSum, EvidenceRow, TrafficSum, UnitSum
 from headgate.plan.applies import is_paired_loss
 from headgate.plan.model import ALL, Plan
@@ -18,17 +19,24 @@ from headgate.rollout import stays
 OUTCOMES = "outcomes since "
 
 
-def stories_of(engine: Engine, rollout_id: str) -> tuple[Story, ...]:
-    """Return the story of every slice of a rollout, in the order of its plan; else the one of all of it."""
+def stories_of(engine: Engine, rollout_id: str, *, most: int | None = None) -> tuple[Story, ...]:
+    """Return the story of every slice of a rollout, in the order of its plan; else the one of all of it.
+
+    ``most``: leave out holds where a slice has more ticks than about this; see `some_ticks`.
+    """
     plan = store.plan_of(engine, store.get(engine, rollout_id).plan_hash)
-    return tuple(story_of(engine, rollout_id, name) for name in plan.slice_names)
+    return tuple(story_of(engine, rollout_id, name, most=most) for name in plan.slice_names)
 
 
-def story_of(engine: Engine, rollout_id: str, slice_: str = ALL) -> Story:
+def story_of(engine: Engine, rollout_id: str, slice_: str = ALL, *, most: int | None = None) -> Story:
     """Return a slice's story, as far as the record goes."""
     rollout = store.get(engine, rollout_id)
     plan = store.plan_of(engine, rollout.plan_hash).of_slice(slice_)
-    ticks = tuple(store.ticks(engine, rollout_id, slice_))
+    if most is None:
+        recorded = store.ticks(engine, rollout_id, slice_)
+    else:
+        recorded = some_ticks(engine, rollout_id, slice_, most)
+    ticks = tuple(recorded)
     windows = store.windows(engine, rollout_id)
     rows = store.evidence(engine, rollout_id, slice_=slice_)
     quality: Counter[str] = Counter()

@@ -3,7 +3,26 @@
 A module of commands hangs them up when it is imported; the order here is that of the help.
 """
 
-from headgate.cli import rollouts, power, backtest, premortem, people, stacks  # isort: skip
+from headgate.cli import (  # isort: skip
+    rollouts, status, glance, power, backtest, premortem, people, signoffs, approvers, stops, audit, stacks,
+    automations, doctor,
+)  # fmt: skip
 from headgate.cli.root import app
 
-__all__ = ["app", "backtest", "people", "power", "premortem", "rollouts", "stacks"]
+__all__ = [
+    "app",
+    "approvers",
+    "audit",
+    "automations",
+    "backtest",
+    "doctor",
+    "glance",
+    "people",
+    "power",
+    "premortem",
+    "rollouts",
+    "signoffs",
+    "stacks",
+    "status",
+    "stops",
+]

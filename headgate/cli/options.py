@@ -34,9 +34,11 @@ Now = Annotated[
 
 
 def when(text: str | None) -> datetime:
-    """Return the time that ``--now`` gives; without it the clock's."""
+    """Return the time that ``--now`` gives; without it that of the clock in use."""
     if text is None:
-        return datetime.now(UTC)
+        from tasks.clock import the_time  # slow to import, and `--help` needs none of it
+
+        return the_time()
     try:
         when = datetime.fromisoformat(text)
     except ValueError:

@@ -1,16 +1,24 @@
-"""What people say: yes, no, stop, go on."""
+"""What people say: yes, no, not yet; and together, without proof."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
-from headgate.cli.options import Now, Reason, RolloutId, ServiceName, SliceName, Who, when
+from headgate.cli.options import Now, Reason, RolloutId, SliceName, Who, when
+from headgate.cli.proving import Code, SecretFile, origin, proof
 from headgate.cli.root import SAYING, app, out, told
-from headgate.plan.model import ALL
-from headgate.rollout.state import Answer, Verb
+from headgate.errors import InputError
+from headgate.rollout.state import Answer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tasks.people import Heard
+
+Why = Annotated[str, typer.Option("--comment", help="Why; this goes into the record.", show_default=False)]
 
 
 @app.command(rich_help_panel=SAYING)
@@ -19,11 +27,13 @@ def approve(
     rollout: RolloutId,
     who: Who,
     comment: Annotated[str, typer.Option(help="Why.")] = "",
+    code: Code = None,
+    secret_file: SecretFile = None,
     now: Now = None,
     slice_: SliceName = None,
 ) -> None:
     """Say yes to the question a rollout has open. A later tick advances it, if it still holds."""
-    _answer(rollout, Answer.APPROVE, who, comment, now, slice_)
+    _answer(rollout, Answer.APPROVE, who, comment, code, secret_file, now, slice_)
 
 
 @app.command(rich_help_panel=SAYING)
@@ -31,69 +41,89 @@ def approve(
 def reject(
     rollout: RolloutId,
     who: Who,
-    comment: Annotated[str, typer.Option(help="Why.")],
+    comment: Why,
+    code: Code = None,
+    secret_file: SecretFile = None,
     now: Now = None,
     slice_: SliceName = None,
 ) -> None:
     """Say no: before any traffic the rollout ends as rejected, later it rolls back."""
-    _answer(rollout, Answer.REJECT, who, comment, now, slice_)
-
-
-def _answer(rollout: str, said: Answer, who: str, comment: str, now: str | None, slice_: str | None) -> None:
-    from tasks import people
-
-    recorded = people.answer(rollout, said, who, comment, when(now), slice_)
-    out.print(
-        f"recorded: {escape(recorded.approver)} {said.value}s step {recorded.step} of {rollout} (question "
-        f"{recorded.attempt}); the next tick acts on it",
-        highlight=False,
-    )
+    _answer(rollout, Answer.REJECT, who, comment, code, secret_file, now, slice_)
 
 
 @app.command(rich_help_panel=SAYING)
 @told
-def rollback(
-    service: ServiceName, who: Who, reason: Reason, now: Now = None, slice_: SliceName = None
+def hold(
+    rollout: RolloutId,
+    who: Who,
+    comment: Why,
+    code: Code = None,
+    secret_file: SecretFile = None,
+    now: Now = None,
+    slice_: SliceName = None,
 ) -> None:
-    """Take all traffic back to the incumbent, now (flow `advance`).
+    """Say not yet: the question is void, nothing moves, and a later tick asks anew."""
+    _answer(rollout, Answer.HOLD, who, comment, code, secret_file, now, slice_)
 
-    The order is recorded before Prefect is asked for anything: should its server be down, the next tick
-    acts on it.
+
+@app.command(rich_help_panel=SAYING)
+@told
+def promote(
+    rollout: RolloutId,
+    who: Who,
+    reason: Reason,
+    code: Code = None,
+    secret_file: SecretFile = None,
+    now: Now = None,
+    slice_: SliceName = None,
+) -> None:
+    """Break the glass: go up one step without proof. It takes two people within four hours.
+
+    Harm still rolls back, and the record shows it as an incident with both names and reasons.
     """
+    from tasks import glass
+
+    moment = when(now)
+    whose, request = glass.glass_request(rollout, slice_)
+    given = proof(request, Answer.BREAK_GLASS.value, code, secret_file)
+    _say(glass.break_glass(rollout, whose, who, given, reason, moment, origin=origin()), "")
+
+
+def _answer(
+    rollout: str,
+    said: Answer,
+    who: str,
+    comment: str,
+    code: str | None,
+    secret_file: Path | None,
+    now: str | None,
+    slice_: str | None,
+) -> None:
     from tasks import people
 
     moment = when(now)
-    rollout = people.press(service, Verb.ROLLBACK, who, reason, moment, slice_ or ALL)
-    out.print(f"recorded: rollback {rollout}")
-    from flows.advance import advance as tick  # after the order is safe: Prefect may not even import
-
-    tick(service, now=moment)
-    out.print(f"[red]rolling back {rollout}[/]; `headgate status` shows when the plane reports 0 %")
-
-
-def _press(service: str, verb: Verb, who: str, reason: str, now: str | None, slice_: str | None) -> None:
-    from tasks import people
-
-    rollout = people.press(service, verb, who, reason, when(now), slice_ or ALL)
-    out.print(f"recorded: {verb.value} {rollout}; the next tick acts on it")
-
-
-@app.command(rich_help_panel=SAYING)
-@told
-def abort(service: ServiceName, who: Who, reason: Reason, now: Now = None, slice_: SliceName = None) -> None:
-    """End the rollout at the next tick: nothing beats an abort."""
-    _press(service, Verb.ABORT, who, reason, now, slice_)
+    question = people.the_question(rollout, slice_)
+    typer.echo(str(question), err=True)  # what one is about to prove, before the code is asked for
+    given = proof(question.request, said.value, code, secret_file)
+    heard = people.take_answer(
+        rollout,
+        question.slice,
+        question.step,
+        question.attempt,
+        said,
+        who,
+        given,
+        comment,
+        moment,
+        origin=origin(),
+    )
+    enough = "the next tick acts on it" if heard.settled else "another approver is needed"
+    _say(heard, f"; {enough}")
 
 
-@app.command(rich_help_panel=SAYING)
-@told
-def pause(service: ServiceName, who: Who, reason: Reason, now: Now = None, slice_: SliceName = None) -> None:
-    """Stand still at the present share from the next tick on; timers shift."""
-    _press(service, Verb.PAUSE, who, reason, now, slice_)
-
-
-@app.command(rich_help_panel=SAYING)
-@told
-def resume(service: ServiceName, who: Who, reason: Reason, now: Now = None, slice_: SliceName = None) -> None:
-    """End a pause at the next tick; an alarm that paused it starts afresh at half its error level."""
-    _press(service, Verb.RESUME, who, reason, now, slice_)
+def _say(heard: Heard, then: str) -> None:
+    """Tell what came of it; a refusal as an error, although it is on record as well."""
+    if not heard.accepted:
+        raise InputError(heard.reason)
+    recorded = "" if heard.reason.startswith("recorded") else "recorded: "
+    out.print(f"{recorded}{escape(heard.reason)}{then}", highlight=False, soft_wrap=True)

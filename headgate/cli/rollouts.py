@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from headgate.cli.options import AsJson, Now, PlanPath, ServiceName, when, window_length
 from headgate.cli.root import BEFORE, RUNNING, app, out, print_json, told
 from headgate.errors import InputError, PlanError
 from headgate.plan import load_plan
 from headgate.plan.model import ALL
-
-#: Reasons that `status` shows of each rollout.
-_REASONS = 3
 
 
 @app.command(rich_help_panel=BEFORE)
@@ -54,11 +50,15 @@ def validate(plan: PlanPath, as_json: AsJson = False) -> None:
 def start(plan: PlanPath, now: Now = None, as_json: AsJson = False) -> None:
     """Open a rollout of this plan (flow `open`): it takes the service's lease, or queues for it."""
     from flows.open import open_rollout
+    from tasks.verbs import queued_behind
 
     load_plan(plan)  # tell every error before a flow run starts
     rollout = open_rollout(str(plan), now=when(now))
+    ahead = queued_behind(rollout)
     if as_json:
-        print_json({"rollout": rollout})
+        print_json({"rollout": rollout, "queued_behind": ahead})
+    elif ahead:
+        out.print(f"opened [bold]{rollout}[/]; it is queued: {ahead} holds the service until it is done")
     else:
         out.print(f"opened [bold]{rollout}[/]; `headgate status` shows it, `headgate advance` ticks it")
 
@@ -99,47 +99,6 @@ def advance(service: ServiceName, now: Now = None, as_json: AsJson = False) -> N
             out.print(f"{name}: [bold]{row['decision']}[/]: {said}", highlight=False)
         if not slices:
             out.print(f"[bold]{decision.move.value}[/]: {escape(decision.reason)}", highlight=False)
-
-
-@app.command(rich_help_panel=RUNNING)
-@told
-def status(as_json: AsJson = False) -> None:
-    """Show every rollout: phase, share, what it waits for and why."""
-    from tasks.standing import all_standings
-
-    rows = all_standings()
-    if as_json:
-        print_json(rows)
-        return
-    if not rows:
-        out.print("no rollout yet; open one with `headgate start PLAN`")
-        return
-    for row in rows:
-        out.print(_standing(row))
-
-
-def _standing(row: dict[str, Any]) -> Table:
-    """Return one rollout's lines: where it stands, and the first reasons why."""
-    shown = row["outcome"] or row["phase"]
-    colour = {"promoted": "green", "rolled_back": "red"}.get(shown, "cyan")
-    waits = f"waits for {', '.join(row['waiting_for'])}" if row["waiting_for"] else ""
-    paused = "[yellow]paused[/] " if row["paused"] else ""
-    whose = "" if row["slice"] == ALL else f" slice [bold]{row['slice']}[/]"
-    head = (
-        f"[bold]{row['rollout']}[/]{whose} on {row['service']}: "
-        f"[{colour}]{shown}[/] at {row['percent']:g} %  "
-        f"{paused}{waits}"
-    )
-    lines = Table.grid(padding=(0, 0, 0, 2))
-    lines.add_row(head)
-    if row["rank"]:
-        lines.add_row(f"[dim]by value and risk: {escape(row['rank'])}[/]")
-    for reason in row["reasons"][:_REASONS]:
-        lines.add_row(f"[dim]{escape(reason)}[/]")
-    more = len(row["reasons"]) - _REASONS
-    rest = f"; {more} more reason(s) with --json" if more > 0 else ""
-    lines.add_row(f"[dim]tick of {row['at']}{rest}[/]")
-    return lines
 
 
 @app.command(rich_help_panel=RUNNING)

@@ -10,12 +10,14 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from headgate.cli.prefect_words import said_of
 from headgate.errors import HeadgateError, PlanError
 from headgate.plan import explain
 
 #: The groups that the help shows commands in, in this order.
-BEFORE, RUNNING, SAYING, SEEING = (
-    "Before anything is deployed", "Run a rollout", "Say so: yes, no, stop, go on", "See it happen"
+BEFORE, RUNNING, SAYING, PROVING, SEEING = (
+    "Before anything is deployed", "Run a rollout", "Say so: yes, no, stop, go on", "Prove what happened",
+    "See it happen",
 )  # fmt: skip
 app = typer.Typer(
     no_args_is_help=True,
@@ -29,7 +31,10 @@ out = Console()
 
 
 def told(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn our own errors into a message and an exit code; anything else is a bug and shows its trace."""
+    """Turn our own errors, and those of Prefect's API, into a message and an exit code.
+
+    Anything else is a bug and shows its trace.
+    """
 
     @wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
@@ -41,6 +46,11 @@ def told(command: Callable[..., None]) -> Callable[..., None]:
         except HeadgateError as err:
             typer.echo(f"headgate: {err}", err=True)
             raise typer.Exit(err.exit_code) from None
+        except Exception as err:
+            if (said := said_of(err)) is None:
+                raise
+            typer.echo(f"headgate: {said}", err=True)
+            raise typer.Exit(1) from None
 
     return run
 

@@ -62,9 +62,30 @@ def demo(
 @app.command(rich_help_panel=SEEING)
 @told
 def up(
-    run: Annotated[Path, typer.Option("--out", help="Folder that keeps its state.")] = Path("runs/up"),
+    run: Annotated[
+        Path, typer.Option("--out", help="Folder that keeps its state; started again, it goes on.")
+    ] = Path("runs/up"),
+    fresh: Annotated[bool, typer.Option("--fresh", help="Empty the folder first.")] = False,
+    play: Annotated[
+        bool,
+        typer.Option("--play/--no-play", help="Play the example's year up to each question, or start only."),
+    ] = True,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="Prefect's port; default: 4200, or a free one.")
+    ] = None,
+    plane_port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="The callers' port; default: 8100, or a free one.")
+    ] = None,
 ) -> None:
-    """Start the flights stack on this machine until Ctrl-C: Prefect, models, Envoy, deployments."""
-    from deployments.up import run_stack
+    """Start the flights stack on this machine until Ctrl-C: Prefect, worker, models, Envoy, deployments.
 
-    run_stack(run, out)
+    A rollout is played quickly to its first question, which waits for you in the browser
+    (docs/operators.md); after your answer the days go by one by one, to the next question.
+    """
+    from deployments.up import Asked, run_stack
+
+    try:
+        run_stack(Asked(run, fresh, play, {"prefect": port, "plane": plane_port}), out)
+    except KeyboardInterrupt:
+        typer.echo("stopped; everything that was started has ended", err=True)
+        raise typer.Exit(130) from None

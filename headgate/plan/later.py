@@ -12,10 +12,8 @@ from headgate.plan.finding import Finding, KeyPath, show, spell
 
 #: Keys by their path without list positions, and what each would do.
 KEYS: dict[KeyPath, str] = {
-    ("escalation",): "passing unanswered questions on",
     ("drift",): "watching for drift",
     ("retrain",): "retraining",
-    ("notify",): "notices",
     ("incumbent", "column"): "recorded answers",
     ("candidate", "column"): "recorded answers",
     ("input", "freshness"): "checking how old an input is",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from headgate.plan import data_rules as data
+from headgate.plan import duty_rules as duties
 from headgate.plan import gate_rules as gates
 from headgate.plan import margin_rules as margins
 from headgate.plan import ramp_rules as ramp
@@ -84,6 +85,10 @@ RULES: tuple[Rule, ...] = (
     _rule(slices.slices_can_be_read, "slices"),
     _rule(slices.slices_compare_columns_with_what_they_hold, "slices", "input"),
     _rule(slices.slices_share_no_requests, "slices"),
+    _rule(duties.sign_off_roles_are_unique, "signoffs"),
+    _rule(duties.signatures_hold_for_a_time, "signoffs", "questionnaire"),
+    _rule(duties.escalation_goes_up_in_time, "escalation"),
+    _rule(duties.messages_go_where_they_can_be_sent, "notify"),
 )
 
 

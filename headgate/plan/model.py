@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from headgate.errors import InputError
+from headgate.plan.duties import Escalation, Notice, NoticeKind, Questionnaire, SignOff
 from headgate.plan.gate import Applies, Gate, Metric, Payoff, Segments
 from headgate.plan.part import Duration, Name, Part, Percent
 from headgate.plan.sides import (
@@ -42,11 +43,14 @@ __all__ = [
     "ColumnKind",
     "Deadline",
     "ErrorBudget",
+    "Escalation",
     "Exclude",
     "Gate",
     "InputContract",
     "Metric",
     "ModelRef",
+    "Notice",
+    "NoticeKind",
     "Outcomes",
     "OutputContract",
     "Owner",
@@ -54,10 +58,12 @@ __all__ = [
     "Plan",
     "PlaneRef",
     "Prediction",
+    "Questionnaire",
     "Requests",
     "Retry",
     "Segments",
     "Serving",
+    "SignOff",
     "Slice",
     "Step",
     "Unit",
@@ -180,6 +186,10 @@ class Plan(Part):
     deadline: Deadline = Deadline()
     calendar: Calendar = Calendar()
     plane: PlaneRef = PlaneRef()
+    escalation: tuple[Escalation, ...] = ()
+    notify: tuple[Notice, ...] = ()
+    signoffs: tuple[SignOff, ...] = ()
+    questionnaire: Questionnaire | None = None
 
     @property
     def all_gates(self) -> tuple[Gate, ...]:

@@ -63,6 +63,16 @@ def both_servers_must_answer(m: Moment) -> Decision | None:
     return _silent_servers(m)
 
 
+def every_sign_off_must_stand(m: Moment) -> Decision | None:
+    """Hold while a sign-off that the plan asks for is missing or over; the rest is told beside it."""
+    missing = tuple(f"{c.name} waits: {c.reason}" for c in m.world.checks if c.passed is not True)
+    if not m.live or not missing:
+        return None
+    rest = the_evidence_must_be_in(m) or Decision(Move.HOLD, ())
+    waiting = dict.fromkeys((Waiting.OPERATOR, *rest.waiting_for))
+    return m.hold(tuple(waiting), (*missing, *rest.reasons), rest.due)
+
+
 def the_evidence_must_be_in(m: Moment) -> Decision | None:
     """Gates, dwell and labels, all of them told at once."""
     dwell = dwell_ends(m.state, m.plan, m.now)

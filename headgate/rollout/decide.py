@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headgate.plan.model import Plan
-from headgate.rollout import climbs, stops
+from headgate.rollout import climbs, glass, stops
 from headgate.rollout.apply import as_seen
 from headgate.rollout.moment import Moment, Rule
 from headgate.rollout.orders import resuming, unheeded
@@ -14,6 +14,7 @@ from headgate.rollout.state import Decision, State, World
 #: The order is the law: abort > roll back > pause > expire > advance > hold.
 RULES: tuple[Rule, ...] = (
     stops.without_the_lease_nothing_moves,
+    stops.an_undo_takes_a_promotion_back,
     stops.what_is_done_stays_done,
     stops.an_abort_beats_everything,
     stops.rolling_back_ends_when_the_plane_itself_reports_zero,
@@ -28,6 +29,8 @@ RULES: tuple[Rule, ...] = (
     climbs.preflight_needs_every_check,
     climbs.the_plane_must_serve_what_was_decided,
     climbs.both_servers_must_answer,
+    climbs.every_sign_off_must_stand,
+    glass.two_people_break_the_glass,
     climbs.the_evidence_must_be_in,
     climbs.a_watch_that_is_over_promotes,
     climbs.the_last_step_is_followed_by_the_watch,

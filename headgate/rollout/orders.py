@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from headgate.rollout.state import LIVE, Order, Phase, PlaneView, State, Verb, World
+from headgate.rollout.state import LIVE, Order, Outcome, Phase, PlaneView, State, Verb, World
 from headgate.verdicts import Role, Scorecard, Verdict
+
+#: Outcomes after which the same frozen plan may be tried again, as a rollout of its own.
+TRIED = frozenset({Outcome.ROLLED_BACK, Outcome.REJECTED, Outcome.ABORTED, Outcome.EXPIRED})
 
 
 def legal(verb: Verb, state: State) -> str | None:
@@ -18,17 +21,27 @@ def legal(verb: Verb, state: State) -> str | None:
     >>> legal(Verb.RESUME, State("flights-gbm-1", Phase.SHADOW, at, at))
     'resume: flights-gbm-1 is in shadow and not paused; allowed now: rollback, abort, pause'
     """
-    allowed = _allowed(state)
-    if verb in allowed:
-        return None
+    return None if verb in _allowed(state) else f"{verb}: {whereabouts(state)}"
+
+
+def whereabouts(state: State) -> str:
+    """Return where a rollout stands and what is allowed there, as a refusal says it.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> at = datetime(2013, 4, 1, tzinfo=UTC)
+    >>> whereabouts(State("flights-gbm-1", Phase.DONE, at, at, outcome=Outcome.EXPIRED))
+    'flights-gbm-1 is done (expired); allowed now: retry, which opens a new rollout'
+    """
     where = {
         Phase.DONE: f"is done ({state.outcome})",
         Phase.ROLLING_BACK: f"is rolling back already (it will end {state.outcome})",
     }.get(state.phase, f"is in {state.phase}")
     if state.phase in LIVE:
         where += " and paused" if state.paused else " and not paused"
-    words = ", ".join(allowed) or "nothing"
-    return f"{verb}: {state.rollout} {where}; allowed now: {words}"
+    left = "retry, which opens a new rollout" if state.outcome in TRIED else "nothing"
+    return f"{state.rollout} {where}; allowed now: {', '.join(_allowed(state)) or left}"
 
 
 def _allowed(state: State) -> tuple[Verb, ...]:
@@ -40,7 +53,7 @@ def _allowed(state: State) -> tuple[Verb, ...]:
         case Phase.ROLLING_BACK:
             return (Verb.ROLLBACK,)
         case Phase.DONE:
-            return ()
+            return (Verb.UNDO,) if state.outcome is Outcome.PROMOTED else ()
 
 
 def pressed(world: World, *verbs: Verb) -> Order | None:

@@ -38,15 +38,15 @@ def rejection(moment: Moment) -> Approval | None:
 def open_question(moment: Moment) -> Asked | None:
     """Return the question that is still good for the next step, or None when it has to be asked anew.
 
-    Other evidence, another step, its expiry or somebody's "hold" make it void.
+    Other evidence, another step, its expiry, somebody's "hold" or the loss of its form make it void.
     """
     state, asked = moment.state, moment.state.asked
     if asked is None or asked.step != state.step + 1 or asked.digest != digest(moment):
         return None
     if moment.now >= asked.expires_at:
         return None
-    held = any(answer.answer is Answer.HOLD for answer in _answers(moment, asked))
-    return None if held else asked
+    void = any(answer.answer in (Answer.HOLD, Answer.LOST) for answer in _answers(moment, asked))
+    return None if void else asked
 
 
 def approvers(moment: Moment, asked: Asked) -> tuple[str, ...]:

@@ -71,6 +71,7 @@ class Verb(StrEnum):
     ABORT = "abort"
     PAUSE = "pause"
     RESUME = "resume"
+    UNDO = "undo"  # take back a promotion; it reopens the rollout
 
 
 class Answer(StrEnum):
@@ -79,6 +80,8 @@ class Answer(StrEnum):
     APPROVE = "approve"
     REJECT = "reject"
     HOLD = "hold"
+    LOST = "lost"  # nobody's: the form ended without an answer (expired, cancelled, failed)
+    BREAK_GLASS = "break_glass"  # go up one step without proof; takes two people
 
 
 class PlaneView(StrEnum):
@@ -226,6 +229,8 @@ class World:
         (incumbent, candidate) as the servers answer now; None where one does not answer.
     lease
         Whether this rollout holds the service's lease.
+    checks
+        At preflight every check; in a live phase the sign-offs that have to stand.
     """
 
     now: datetime

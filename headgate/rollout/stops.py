@@ -17,6 +17,15 @@ def without_the_lease_nothing_moves(m: Moment) -> Decision | None:
     return m.hold([Waiting.OPERATOR], ["another rollout holds the service's lease: this one must not act"])
 
 
+def an_undo_takes_a_promotion_back(m: Moment) -> Decision | None:
+    """Roll a promoted rollout back, once its undo has given it the lease again; nothing else reopens one."""
+    order = pressed(m.world, Verb.UNDO)
+    promoted = m.state.phase is Phase.DONE and m.state.outcome is Outcome.PROMOTED
+    if order is None or not promoted or not m.world.lease:
+        return None
+    return _roll_back(f"{order.by} took the promotion back: {order.reason}")
+
+
 def what_is_done_stays_done(m: Moment) -> Decision | None:
     """Late outcomes and late orders change nothing that is over."""
     if m.state.phase is not Phase.DONE:

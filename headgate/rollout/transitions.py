@@ -5,7 +5,7 @@ from __future__ import annotations
 from headgate.errors import IllegalTransition
 from headgate.plan.model import Plan
 from headgate.rollout.moment import at_zero
-from headgate.rollout.state import LIVE, Decision, Move, Outcome, Phase, State, World
+from headgate.rollout.state import LIVE, Decision, Move, Outcome, Phase, State, Verb, World
 
 _ENDING = frozenset({Move.ROLL_BACK, Move.ABORT, Move.EXPIRE})
 _MOVES: dict[Phase, frozenset[Move]] = {
@@ -26,8 +26,9 @@ def refuse_impossible(state: State, decision: Decision, plan: Plan, world: World
     """
     move, outcome = decision.move, decision.outcome
     why = None
-    if move not in _MOVES[state.phase]:
-        why = f"from {state.phase} only {', '.join(sorted(_MOVES[state.phase]))}"
+    possible = _MOVES[state.phase] | _by_undo(state, world)
+    if move not in possible:
+        why = f"from {state.phase} only {', '.join(sorted(possible))}"
     elif move is Move.ASK and decision.asked is None:
         why = "there is no question in it"
     elif move in (Move.PAUSE, Move.FREEZE) and decision.pause is None:
@@ -42,6 +43,13 @@ def refuse_impossible(state: State, decision: Decision, plan: Plan, world: World
         why = _why_not_over(state, outcome, world)
     if why is not None:
         raise IllegalTransition(f"{state.rollout}: cannot {move} at step {state.step} of {plan.name}: {why}")
+
+
+def _by_undo(state: State, world: World) -> frozenset[Move]:
+    """Return what an undo makes possible: a promotion can be taken back, and nothing else that is done."""
+    undone = world.lease and any(order.verb is Verb.UNDO for order in world.orders)
+    promoted = state.phase is Phase.DONE and state.outcome is Outcome.PROMOTED
+    return frozenset({Move.ROLL_BACK}) if undone and promoted else frozenset()
 
 
 def _why_not_up(state: State, move: Move, outcome: Outcome | None) -> str | None:

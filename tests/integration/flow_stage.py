@@ -16,6 +16,7 @@ import httpx
 
 from headgate.adapters import store
 from headgate.adapters.planes.envoy import EnvoyPlane
+from headgate.adapters.store import audit
 from headgate.ports import Route
 from headgate.rollout.state import LIVE, Phase
 from tasks.ledger import case_of
@@ -137,6 +138,7 @@ class Copy:
                 "incidents": store.incidents(engine, rollout),
                 "windows": [(w.start, w.end, w.digest, w.counts) for w in store.windows(engine, rollout)],
                 "lease": store.holder(engine, SERVICE) is not None,
+                "audit": audit.verify(engine).findings,
                 "read": {k: v for k, v in store.cursor(engine, SERVICE).position.items() if "inode" not in k},
             }
         finally:
@@ -153,7 +155,7 @@ def base_of(small: World, api_url: str, folder: Path, *, envoy: bool = True) -> 
     holder = store.holder(small.engine, SERVICE)
     assert holder is not None
     case = case_of(holder)
-    assert case.state.phase in LIVE | {Phase.ROLLING_BACK}
+    assert case.state.phase in LIVE | {Phase.ROLLING_BACK, Phase.DONE}
     route = route_of(case, case.state) if envoy else None
     return Base(snapshot(small, folder), route, api_url, small.now)
 

@@ -153,6 +153,27 @@ class PlaneConformance:
             plane.retire(Side(keep))
         assert plane.observe().share_bp == share_bp
 
+    @pytest.mark.parametrize("mirror", [False, True])
+    def test_cutting_the_candidate_off_leaves_nothing_of_it_under_a_generation_of_its_own(
+        self, plane, route, mirror
+    ):
+        plane.apply(route(0 if mirror else 2_500, 3, mirror=mirror))
+        for generation in (4, 5):
+            plane.cut_off()
+            assert plane.observe() == Observed("gbm-1", 0, mirror=False, token=1, generation=generation)
+        with pytest.raises(PlaneRefused, match="newer generation"):
+            plane.apply(route(5_000, 4))
+        plane.apply(route(100, 6))
+        assert plane.observe().share_bp == 100
+
+    def test_cutting_off_takes_every_slice_and_before_any_rollout_changes_nothing(self, plane, route):
+        plane.reconcile(route(0))
+        plane.cut_off()
+        assert plane.observe() == Observed(None, 0, mirror=False, token=None, generation=None)
+        plane.apply(route(slices=(SliceShare("jfk", 2_500), SliceShare("lga", 0, mirror=True))))
+        plane.cut_off()
+        assert plane.observe().slices == (SliceShare("jfk", 0), SliceShare("lga", 0))
+
     def test_the_log_tells_who_was_assigned_and_who_answered(self, plane, route, send):
         plane.apply(route(5_000, 3))
         entities = [f"N{n}" for n in range(20)]

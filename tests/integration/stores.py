@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 from sqlalchemy import Engine
 
 from headgate.adapters import store
+from headgate.adapters.store.engine import writing
+from headgate.adapters.store.tables import AlertRow, ApproverRow, DeliveryRow, SaidRow, SignOffRow
 from headgate.evidence import BlockSum, EvidenceRow, Source
 from headgate.rollout.state import Answer as Said
-from headgate.rollout.state import Approval, Asked, Decision, Move, Phase, State, Tick
+from headgate.rollout.state import Approval, Asked, Decision, Move, Phase, State, Tick, Verb
 from tests.builders import APRIL, plan
 
 OPENED_BY = "operator@example.org"
+SEALED = "sealed-xyz"
 
 
 def tick(rollout: store.Rollout, number: int = 1, run: str = "run-1", **state) -> Tick:
@@ -48,3 +52,43 @@ def batch(day: int = 0, worst: float = 0.1 + 0.2, **changes) -> EvidenceRow:
 def opened(engine: Engine, **changes) -> store.Rollout:
     """A rollout of the small plan, opened in April."""
     return store.open_rollout(engine, plan(**changes), APRIL, OPENED_BY)
+
+
+def filled(engine: Engine) -> store.Rollout:
+    """A rollout with one of everything that is history."""
+    rollout = opened(engine)
+    order = store.press(engine, rollout.id, Verb.PAUSE, OPENED_BY, "looking", APRIL)
+    store.record(engine, rollout, question(rollout), acted=(order.id,))
+    store.answer(engine, rollout.id, reply(rollout))
+    store.confirm(engine, rollout.id, 1, APRIL, 0, entry=0, step=0)
+    read = {"expected": store.Cursor(), "position": {"log": 1}, "entities": {"all": {0: ["N1"]}}}
+    store.ingest(engine, rollout.id, [batch(), batch(1)], tick=1, **read)
+    week = APRIL + timedelta(days=7)
+    store.add_window(engine, rollout.id, store.Window(APRIL, week, "p", "d", {"scored": 24}, APRIL))
+    store.add_incident(engine, rollout.id, store.Incident(APRIL, "plane", "another share"))
+    store.freeze(engine, rollout.id, "segments", {"origin": ["JFK"]}, APRIL)
+    _people(engine, rollout)
+    return rollout
+
+
+def _people(engine: Engine, rollout: store.Rollout) -> None:
+    """What is said and told, put into the tables as it is there."""
+    who, of, hash_ = "a@example.org", rollout.id, rollout.plan_hash
+    told = {"kind": "Alert", "v": 1, "value": {"subject": f"{of} asks for 1 %", "text": "all gates pass"}}
+    alert = AlertRow(key="k", rollout_id=of, slice="all", kind="ask", body=json.dumps(told), at=APRIL)
+    rows = (
+        ApproverRow(person=who, name=who, verb="enrol", secret=SEALED, by="b", reason="", at=APRIL),
+        SaidRow(
+            origin="cli:1", rollout_id=of, slice="all", request="r", person=who, answer="approve",
+            accepted=True, reason="recorded", at=APRIL,
+        ),
+        SignOffRow(
+            rollout_id=of, plan_hash=hash_, role="risk", person=who, name=who, comment="read it",
+            answers="{}", at=APRIL, expires_at=APRIL + timedelta(days=90),
+        ),
+        alert,
+    )  # fmt: skip
+    with writing(engine) as session:
+        session.add_all(rows)
+        session.flush()
+        session.add(DeliveryRow(alert_id=alert.id, route="webhook", ok=True, detail="200", at=APRIL))

@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from headgate.rollout.state import Move, Outcome, Phase, Verb
-from tasks.people import press
+from tasks.verbs import press, undo
 from tests.integration.flow_stage import KILLED, Base, base_of, fork_ready, ran
 from tests.scenarios.small import HOUR
 from tests.scenarios.world import SERVICE, Servers, Snapshot
@@ -112,6 +112,20 @@ def test_a_tick_that_rolls_back_from_a_live_step_may_die_at_any_write(before, tm
     assert expected["orders"][1] == ()
     assert sum(row.sums.n1 for row in expected["evidence"] if row.gate == "traffic") > 0
     assert {"set the share: rds.json.tmp", "set the share: rds.json"} <= set(whole.points)
+    for point, found in left.items():
+        assert found == expected, point
+
+
+def test_a_tick_that_takes_a_promotion_back_may_die_before_and_after_it_is_written_down(before, tmp_path):
+    def undone(small):
+        small.now += 4 * HOUR
+        undo(SERVICE, "operator@example.org", "complaints", small.now)
+
+    base = before("promoted", undone)
+    whole, expected, left = crashed_everywhere(base, tmp_path, runs=4, at=("write down",))
+    assert [result and result.move for result in whole.results] == [Move.ROLL_BACK, Move.FINISH, None]
+    assert (expected["state"][0], expected["ends"][0]) == (Phase.DONE, Outcome.ROLLED_BACK)
+    assert (expected["plane"].share_bp, expected["lease"], expected["orders"][1]) == (0, False, ())
     for point, found in left.items():
         assert found == expected, point
 

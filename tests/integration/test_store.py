@@ -17,7 +17,7 @@ from headgate.adapters.store.tables import METADATA
 from headgate.errors import IllegalTransition, InputError, StandDown, StoreError
 from headgate.rollout.state import Outcome, Phase
 from tests.builders import APRIL, plan
-from tests.integration.stores import OPENED_BY, batch, opened, question, reply, tick
+from tests.integration.stores import OPENED_BY, filled, opened, question, tick
 
 CANDIDATE_3 = {"kind": "http", "url": "http://127.0.0.1:8102", "model": "delays", "version": "gbm-3"}
 
@@ -34,7 +34,7 @@ def test_connecting_again_finds_everything_where_it_was(store_engine, store_url)
     rollout = opened(store_engine)
     again = store.connect(store_url)
     assert store.get(again, rollout.id) == rollout
-    assert "revision 0002" in store.describe(again)
+    assert "revision 0003" in store.describe(again)
     again.dispose()
 
 
@@ -314,31 +314,8 @@ def test_the_last_tick_is_one_step_down_an_index_however_long_the_ledger(store_e
 
 HISTORY = [
     "plan", "slice", "ledger", "confirmation", "evidence", "seen", "scored_window", "approval", "button",
-    "acted", "incident", "fact",
+    "acted", "incident", "fact", "audit", "approver", "said", "signoff", "alert", "delivery",
 ]  # fmt: skip
-
-
-def _fill(engine):
-    from headgate.rollout.state import Verb
-
-    rollout = opened(engine)
-    order = store.press(engine, rollout.id, Verb.PAUSE, OPENED_BY, "looking", APRIL)
-    store.record(engine, rollout, question(rollout), acted=(order.id,))
-    store.answer(engine, rollout.id, reply(rollout))
-    store.confirm(engine, rollout.id, 1, APRIL, 0, entry=0, step=0)
-    store.ingest(
-        engine,
-        rollout.id,
-        [batch()],
-        tick=1,
-        expected=store.Cursor(),
-        position={"log": 1},
-        entities={"all": {0: ["N1"]}},
-    )
-    store.add_window(engine, rollout.id, store.Window(APRIL, APRIL + timedelta(days=7), "p", "d", {}, APRIL))
-    store.add_incident(engine, rollout.id, store.Incident(APRIL, "plane", "another share"))
-    store.freeze(engine, rollout.id, "segments", {"origin": ["JFK"]}, APRIL)
-    return rollout
 
 
 def refused(engine, statement, table):
@@ -347,7 +324,7 @@ def refused(engine, statement, table):
 
 
 def test_the_database_itself_refuses_to_rewrite_history(store_engine):
-    _fill(store_engine)
+    filled(store_engine)
     for table in HISTORY:
         column = METADATA.tables[table].columns.keys()[-1]
         refused(store_engine, f'UPDATE "{table}" SET "{column}" = "{column}"', table)  # noqa: S608 - our own names
@@ -355,7 +332,7 @@ def test_the_database_itself_refuses_to_rewrite_history(store_engine):
 
 
 def test_what_changes_keeps_its_past_too(store_engine):
-    _fill(store_engine)
+    filled(store_engine)
     for table in ("rollout", "lease", "log_cursor"):
         refused(store_engine, f"DELETE FROM {table}", table)  # noqa: S608 - our own names
     refused(store_engine, "UPDATE rollout SET plan_hash = 'another'", "rollout")
@@ -363,7 +340,7 @@ def test_what_changes_keeps_its_past_too(store_engine):
 
 
 def test_the_whole_of_a_table_cannot_be_thrown_away_at_once(store_engine):
-    _fill(store_engine)
+    filled(store_engine)
     if store_engine.dialect.name == "postgresql":
         refused(store_engine, "TRUNCATE ledger CASCADE", "ledger")
     else:

@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 from headgate.plan.calendar import OpenHours
 from headgate.rollout import apply, decide, settle, standing
 from headgate.rollout.orders import failing
-from headgate.rollout.state import LIVE, Move, Order, Outcome, Phase, PlaneView, Verb, Waiting
+from headgate.rollout.state import (
+    LIVE,
+    Answer,
+    Approval,
+    Check,
+    Move,
+    Order,
+    Outcome,
+    Phase,
+    PlaneView,
+    Verb,
+    Waiting,
+)
 from headgate.rollout.timers import dwell_ends
 from headgate.verdicts import Role, Verdict
 from tests.builders import APRIL, plan
@@ -197,13 +209,91 @@ def test_law_6_dwell_starts_at_the_confirmation_and_not_at_the_decision(late, af
     assert (tick(before, seen)[0].move is Move.ADVANCE) == (after >= 24)
 
 
-@given(cases(), st.sampled_from([Outcome.PROMOTED, Outcome.ROLLED_BACK]))
-def test_law_6_late_outcomes_change_nothing_that_is_done(case, outcome):
+@given(cases(without=(Verb.UNDO,)), st.sampled_from(Outcome))
+def test_law_6_late_outcomes_and_orders_change_nothing_that_is_done(case, outcome):
     before, seen, of = case
     done = replace(before, phase=Phase.DONE, outcome=outcome, paused=None)
     decision, after = tick(done, seen, of)
     assert decision.move is Move.HOLD
     assert after == done
+
+
+@given(cases(), st.sampled_from(Outcome), st.booleans())
+def test_law_6_an_undo_takes_back_a_promotion_that_has_its_lease_again_and_nothing_else(case, outcome, lease):
+    before, seen, of = case
+    done = replace(before, phase=Phase.DONE, outcome=outcome, paused=None, share_bp=10_000)
+    seen = replace(seen, lease=lease, orders=(*seen.orders, order(Verb.UNDO, 9)))
+    decision, after = tick(done, seen, of)
+    if lease and outcome is Outcome.PROMOTED:
+        assert decision.move is Move.ROLL_BACK
+        assert (after.phase, after.outcome, after.share_bp) == (
+            Phase.ROLLING_BACK,
+            Outcome.ROLLED_BACK,
+            0,
+        )
+        assert after.generation > max(done.generation, seen.observed_generation or 0)
+    else:
+        assert decision.move is Move.HOLD
+        assert after == done
+
+
+@st.composite
+def broken_glass(draw, of, now, plan_hash):
+    """Words of a few people, the author perhaps among them, now and then about something else."""
+    author = "ml-engineer@example.org"
+    people = draw(mostly(("ann", "bob"), ("ann", author), ("eve",), ("ann", "bob", "eve", author)))
+    return tuple(
+        Approval(
+            of.step + 1,
+            -of.entry + draw(mostly(0, 1, -1)),
+            "",
+            draw(mostly(plan_hash, "another")),
+            person,
+            Answer.BREAK_GLASS,
+            "it burns",
+            now - draw(mostly(HOUR, 4 * HOUR, -HOUR)),
+        )
+        for person in people
+    )
+
+
+@given(cases(), st.data())
+def test_broken_glass_takes_one_step_loudly_and_never_past_harm_a_stop_or_silence(case, data):
+    before, seen, of = case
+    words = data.draw(broken_glass(before, seen.now, of.hash))
+    plain = tick(before, seen, of)
+    decision, after = tick(before, replace(seen, approvals=words), of)
+    counted = {
+        one.approver
+        for one in words
+        if one.plan_hash == of.hash
+        and one.attempt == -before.entry
+        and seen.now - 4 * HOUR < one.at <= seen.now
+    } - {of.author}
+    if decision == plain[0]:
+        assert after == plain[1]
+        return
+    assert len(counted) >= 2
+    assert decision.reason.startswith("BREAK GLASS:")
+    assert (decision.move, after.step, after.phase) == (Move.ADVANCE, before.step + 1, Phase.RAMP)
+    assert after.outcome is None
+    assert before.phase in (Phase.SHADOW, Phase.RAMP)
+    assert plain[0].move in (Move.HOLD, Move.ASK), "it comes after every rule that stops"
+    assert (seen.lease, seen.plane, seen.versions) == (True, PlaneView.AGREES, VERSIONS)
+    assert failing(seen.scorecard) is None
+    assert before.paused is None
+
+
+@given(cases(), st.sampled_from([None, False]))
+def test_without_its_sign_offs_nothing_goes_up_and_everything_still_comes_down(case, passed):
+    before, seen, of = case
+    with_all = tick(before, seen, of)
+    unsigned = replace(seen, checks=(Check("sign-off risk", passed, "nobody signed"),))
+    decision, after = tick(before, unsigned, of)
+    assert decision.move not in UP
+    assert after.outcome is not Outcome.PROMOTED
+    if with_all[0].move not in UP | {Move.FINISH, Move.HOLD}:
+        assert (decision, after) == with_all
 
 
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), max_size=5))

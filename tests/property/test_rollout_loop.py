@@ -17,6 +17,7 @@ from headgate.rollout.state import (
     LIVE,
     Answer,
     Approval,
+    Check,
     Decision,
     Move,
     Order,
@@ -56,6 +57,8 @@ class Luck:
     verb: Verb | None = None
     answers: tuple[tuple[str, Answer], ...] = (("chief@example.org", Answer.APPROVE),)
     labels_late: bool = False
+    glass: tuple[str, ...] = ()
+    unsigned: bool = False
 
 
 @dataclass
@@ -91,6 +94,11 @@ class Played:
     decision: Decision
     after: State
 
+    @property
+    def loud(self) -> bool:
+        """Whether two people broke the glass."""
+        return self.decision.reason.startswith("BREAK GLASS:")
+
 
 @dataclass
 class Game:
@@ -118,6 +126,12 @@ class Game:
         return self.played[-1]
 
     def _answer(self, luck: Luck) -> None:
+        here, hash_ = self.state, self.plan.hash
+        self.approvals += [
+            Approval(here.step + 1, -here.entry, "", hash_, who, Answer.BREAK_GLASS, "it burns", self.now)
+            for who in luck.glass
+            if here.phase in LIVE
+        ]
         if self.state.asked is not None:
             question = self.state.asked
             self.approvals += [
@@ -153,6 +167,7 @@ class Game:
                 matured_through=APRIL if luck.labels_late else self.now - 2 * DAY,
             ),
             versions=luck.versions,
+            checks=(Check("sign-off risk", None if luck.unsigned else True, "signed by risk"),),
             orders=(Order(1, luck.verb, "operator", "why", self.now),) if luck.verb else (),
             approvals=tuple(self.approvals),
         )
@@ -181,7 +196,9 @@ mishaps = st.sampled_from(
     + [{"verb": Verb.PAUSE}, {"verb": Verb.RESUME}, {"plane_up": False}, {"labels_late": True}]
     + [{"alarmed": ("drift",)}, {"split_alarm": True}, {"answers": ()}]
     + [{"answers": (("ml-engineer@example.org", Answer.APPROVE),)}]
-    + [{"answers": (("chief@example.org", Answer.HOLD),)}]
+    + [{"answers": (("chief@example.org", Answer.HOLD),)}, {"unsigned": True}]
+    + [{"glass": ("ann", "bob"), "quality": Verdict.NO_DATA, "hours": 1}]
+    + [{"glass": ("ann",), "hours": 1}, {"glass": ("ann", "ml-engineer@example.org")}]
 )
 ends_it = st.sampled_from(
     [{"failed": "quality"}] * 3
@@ -214,8 +231,14 @@ def test_a_share_climbs_one_step_at_a_time_and_only_when_everything_is_there(gam
         assert (before.share_bp, after.share_bp) == tuple(
             of.steps[i].share_bp for i in (before.step, after.step)
         )
-        assert seen.scorecard.passes()
         assert not any((seen.scorecard.failed, seen.scorecard.alarmed, seen.scorecard.split_alarm))
+        assert all(check.passed for check in seen.checks)
+        if turn.loud:
+            assert {a.approver for a in seen.approvals if a.attempt == -before.entry} >= {"ann", "bob"}
+            assert before.paused is None
+            assert (seen.plane, seen.versions) == (PlaneView.AGREES, before.versions)
+            continue
+        assert seen.scorecard.passes()
         assert before.paused is None or any(o.verb is Verb.RESUME for o in seen.orders)
         assert seen.plane is PlaneView.AGREES
         assert seen.confirmed_at is not None
@@ -251,6 +274,8 @@ def test_no_step_is_left_upward_before_its_dwell_at_a_confirmed_share_is_over(ga
     played = Game(of).play(luck)
     for number, turn in enumerate(played):
         before = turn.before
+        if turn.loud:
+            continue
         if turn.decision.move is Move.ADVANCE and before.phase in (Phase.SHADOW, Phase.RAMP):
             assert unpaused(played, number) >= of.steps[before.step].dwell
         if turn.decision.outcome is Outcome.PROMOTED:
@@ -361,6 +386,23 @@ def test_law_11_a_crash_between_the_record_and_the_plane_loses_nothing(game, dat
     table.play([])
     assert table.state.phase is Phase.DONE
     assert table.plane.share == table.state.share_bp
+
+
+@settings(max_examples=20)
+@given(games())
+def test_a_promotion_that_is_taken_back_ends_rolled_back_with_nothing_left_at_the_plane(game):
+    of, luck = game
+    table = Game(of)
+    table.play(luck)
+    promoted = table.state.outcome is Outcome.PROMOTED
+    before = table.state
+    table.tick(Luck(verb=Verb.UNDO, answers=(), plane_up=False))
+    table.play([])
+    assert table.state.phase is Phase.DONE
+    if promoted:
+        assert (table.state.outcome, table.plane.share) == (Outcome.ROLLED_BACK, 0)
+    else:
+        assert table.state == before
 
 
 def test_with_luck_it_is_promoted():

@@ -9,9 +9,9 @@ import pytest
 from headgate.adapters import store
 from headgate.adapters.history import open_history
 from headgate.backtest.replay import replay
-from headgate.rollout.state import Answer, Move, Phase
-from tasks import people
+from headgate.rollout.state import Move, Phase
 from tests.scenarios.small import SMALL
+from tests.scenarios.world import say
 
 pytestmark = [pytest.mark.prefect]
 
@@ -32,7 +32,7 @@ def test_live_flows_and_a_backtest_of_their_exchanges_decide_alike_bit_for_bit(s
     while not live or live[-1].state.phase is not Phase.DONE:
         live.append(small.after(EVERY / timedelta(hours=1)))
         if live[-1].decision.move is Move.ASK:
-            people.answer(small.rollout, Answer.APPROVE, "chief@example.org", "looked at it", small.now)
+            say(small.rollout, "chief@example.org", small.now)
 
     plan = store.plan_of(small.engine, store.get(small.engine, small.rollout).plan_hash)
     exchanges = small.home / "lake" / "exchanges" / small.rollout

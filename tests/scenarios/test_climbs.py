@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from flows.rollback import rollback
+from flows.buttons import rollback
 from headgate.adapters import store
 from headgate.gates import judge
 from headgate.rollout import confirmed, standing

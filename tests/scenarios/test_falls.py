@@ -6,12 +6,12 @@ import itertools
 
 import pytest
 
-from flows.rollback import rollback
+from flows.buttons import rollback
 from headgate.adapters import store
 from headgate.errors import IllegalTransition, InputError
 from headgate.rollout.state import Move, Outcome, Phase, Verb, Waiting
 from headgate.verdicts import Verdict
-from tasks.people import press
+from tasks.verbs import press
 from tests.scenarios.small import HOUR
 from tests.scenarios.world import SERVICE
 

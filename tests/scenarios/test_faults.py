@@ -9,13 +9,13 @@ import pytest
 from starlette.responses import Response
 
 from flows.advance import advance
-from flows.rollback import rollback
+from flows.buttons import rollback
 from headgate.adapters import store
 from headgate.errors import PlaneUnavailable
 from headgate.evidence import BlockSum, RateSum, Source
 from headgate.rollout.state import Move, Outcome, Phase, Verb, Waiting
-from tasks.people import press
 from tasks.traffic import set_share
+from tasks.verbs import press
 from tests.scenarios.small import HOUR, better, out_of_range
 from tests.scenarios.world import SERVICE
 

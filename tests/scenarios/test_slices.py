@@ -12,7 +12,7 @@ from headgate.evidence import SplitSum, TrafficSum
 from headgate.ports import SliceShare
 from headgate.rollout.slices import outcome_of
 from headgate.rollout.state import LIVE, Outcome, Phase, Verb
-from tasks import people
+from tasks import verbs
 from tasks.standing import all_standings
 from tests.scenarios.small import SMALL, better
 from tests.scenarios.world import OPERATOR, SERVICE, told
@@ -107,12 +107,12 @@ def _every_slice_kept_its_own_record(small):
 
 def test_buttons_act_on_one_slice_where_it_is_named_and_on_all_otherwise(sliced):
     sliced.candidate.answer = better
-    people.press(SERVICE, Verb.PAUSE, OPERATOR, "looking into the south", sliced.now, "south")
+    verbs.press(SERVICE, Verb.PAUSE, OPERATOR, "looking into the south", sliced.now, "south")
     sliced.tick()
     assert [state.paused is not None for state in states(sliced).values()] == [False, True]
     with pytest.raises(InputError, match=r"asked the slice 'west'.*it has north, south"):
-        people.press(SERVICE, Verb.PAUSE, OPERATOR, "no such slice", sliced.now, "west")
-    people.press(SERVICE, Verb.ABORT, OPERATOR, "not today", sliced.now)
+        verbs.press(SERVICE, Verb.PAUSE, OPERATOR, "no such slice", sliced.now, "west")
+    verbs.press(SERVICE, Verb.ABORT, OPERATOR, "not today", sliced.now)
     sliced.tick()
     assert {state.outcome for state in states(sliced).values()} == {Outcome.ABORTED}
     assert store.open_orders(sliced.engine, sliced.rollout) == ()

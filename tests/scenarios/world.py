@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import yaml
@@ -25,11 +26,12 @@ from flows.shadow import shadow
 from headgate.adapters import store
 from headgate.adapters.lake import Lake
 from headgate.adapters.planes.in_process import InProcessPlane
+from headgate.codes import code_of
 from headgate.evidence import EvidenceRow
 from headgate.ports import TrafficPlane
 from headgate.rollout.state import Answer, Move, Phase, Tick
 from tasks import people, wiring
-from tests.builders import APRIL, PLAN
+from tests.builders import APRIL, PLAN, settings_in
 from tests.integration.oip_server import Server, serve
 from tests.scenarios.small import ENTITIES, HOUR, SMALL, better, knows_nothing, logs, write
 
@@ -144,7 +146,7 @@ class World:
     ) -> None:
         """Let somebody answer what was asked, a moment later."""
         self.now += timedelta(minutes=5)
-        people.answer(self.rollout, said, by, "looked at it", self.now, slice_)
+        say(self.rollout, by, self.now, said, slice_)
 
     def climb_to(self, percent: int) -> Tick:
         """Go on, approving what is asked, until this share is in force and confirmed."""
@@ -168,6 +170,20 @@ class World:
     def evidence(self) -> list[EvidenceRow]:
         """Return all evidence of the story's rollout."""
         return store.evidence(self.engine, self.rollout)
+
+
+def say(
+    rollout: str, by: str, now: datetime, said: Answer = Answer.APPROVE, slice_: str | None = None
+) -> None:
+    """Let somebody answer the open question with a code of their own, enrolled anew for it."""
+    secret = people.enrol(by, OPERATOR, now, replace="a new secret for every answer of a story")
+    asked = people.the_question(rollout, slice_)
+    code = code_of(secret, asked.request, said.value, datetime.now(UTC))
+    heard = people.take_answer(
+        rollout, asked.slice, asked.step, asked.attempt, said, by, code, "looked at it", now,
+        origin=f"story:{uuid4()}",
+    )  # fmt: skip
+    assert heard.accepted, heard.reason
 
 
 def told(tick: Tick) -> str:
@@ -252,6 +268,7 @@ def adapters(home: Path, plane_of: Callable[[str], TrafficPlane]) -> wiring.Wiri
         engine=store.connect(f"sqlite:///{home / 'store.db'}"),
         lake=Lake(home / "lake", base=home),
         plane_of=plane_of,
+        settings=settings_in(home),
     )
 
 

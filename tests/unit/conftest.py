@@ -15,7 +15,7 @@ from headgate.adapters import store
 from headgate.adapters.lake import Lake
 from headgate.adapters.planes.in_process import InProcessPlane
 from tasks import wiring
-from tests.builders import APRIL
+from tests.builders import APRIL, settings_in
 
 
 @pytest.fixture
@@ -27,6 +27,7 @@ def wired(tmp_path: Path, empty_store: Path) -> Iterator[wiring.Wiring]:
         engine=store.connect(f"sqlite:///{tmp_path / 'store.db'}"),
         lake=Lake(tmp_path / "exchanges", base=tmp_path),
         plane_of=lambda _service: plane,
+        settings=settings_in(tmp_path),
     )
     with wiring.use(adapters):
         yield adapters

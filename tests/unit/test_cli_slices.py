@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 import yaml
@@ -9,8 +10,9 @@ from typer.testing import CliRunner
 
 from headgate import cli
 from headgate.adapters import store
+from headgate.codes import code_of
 from headgate.rollout.state import Answer, Phase
-from tasks import wiring
+from tasks import people, wiring
 from tests.builders import APRIL, PLAN, plan
 from tests.integration.stores import OPENED_BY, question, tick
 
@@ -46,8 +48,8 @@ def run(*words):
 @pytest.mark.usefixtures("opened")
 def test_status_has_a_line_per_slice_and_who_should_go_first():
     shown = run("status").stdout
-    assert "flights-gbm-1 slice jfk on flight-delays: shadow at 5 %" in " ".join(shown.split())
-    assert "flights-gbm-1 slice lga on flight-delays: shadow at 0 %" in " ".join(shown.split())
+    assert "flights-gbm-1 / jfk flight-delays shadow 5 %?" in " ".join(shown.split())
+    assert "flights-gbm-1 / lga flight-delays shadow 0 %?" in " ".join(shown.split())
     assert "by value and risk: 1. jfk (0 % of requests): no evidence yet" in shown
     rows = json.loads(run("status", "--json").stdout)
     assert [(row["slice"], row["percent"], row["rank"][:2]) for row in rows] == [
@@ -69,7 +71,9 @@ def test_a_button_is_meant_for_all_slices_unless_one_is_named(opened):
 def test_an_answer_goes_to_the_slice_that_asks(opened):
     words = (opened.id, "--as", "chief@example.org", "--comment", "fine", "--now", "2013-04-01T12:00:00Z")
     assert "no question is open" in run("approve", *words, "--slice", "lga").stderr
-    assert run("approve", *words).exit_code == 0
+    secret = people.enrol("chief@example.org", OPENED_BY, APRIL)
+    code = code_of(secret, people.the_question(opened.id, None).request, "approve", datetime.now(UTC))
+    assert run("approve", *words, "--code", code).exit_code == 0
     (said,) = store.approvals(wiring.build().engine, opened.id, "jfk")
     assert (said.answer, said.step) == (Answer.APPROVE, 1)
 

@@ -77,6 +77,18 @@ def by(*columns):
 
 
 BREACHES = [
+    # people
+    ({"signoffs": [{"role": "legal"}, {"role": "legal"}]}, "signoffs[1].role", "a role of its own"),
+    ({"signoffs": [{"role": "questionnaire"}]}, "signoffs[0].role", "other than questionnaire"),
+    ({"signoffs": [{"role": "legal", "valid": "0s"}]}, "signoffs[0].valid", "above 0"),
+    ({"questionnaire": {"valid": "0s"}}, "questionnaire.valid", "above 0"),
+    (
+        {"escalation": [{"after": "4h", "to": "duty"}, {"after": "4h", "to": "chief"}]},
+        "escalation[1].after",
+        "more than the 4h",
+    ),
+    ({"notify": [{"events": ["ask"], "to": "duty@example.org"}]}, "notify[0].to", "block:<type>/<name>"),
+    ({"notify": [{"events": ["ask"], "to": "block:slack"}]}, "notify[0].to", "https://hooks.example.org"),
     # steps, deadlines, calendar
     ({"steps": [SMALL, FULL]}, "steps[0].percent", "0 (shadow)"),
     ({"steps": [SHADOW, SMALL]}, "steps[1].percent", "100 on the last step"),

@@ -131,8 +131,6 @@ def test_the_python_name_of_a_key_is_no_key():
     [
         ("version: 1\n", "version: 1\ndrift: {every: 1d}\n", "drift"),
         ("version: 1\n", "version: 1\nretrain: {}\n", "retrain"),
-        ("version: 1\n", "version: 1\nnotify: []\n", "notify"),
-        ("version: 1\n", "version: 1\nescalation: []\n", "escalation"),
         (
             "version: 1\n",
             "version: 1\nserving: {confidence_below: {value: 0.5}}\n",

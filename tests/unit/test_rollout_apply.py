@@ -155,7 +155,8 @@ def test_the_plane_disagreeing_without_a_share_of_ours_leaves_none():
         (Phase.RAMP, {"paused": paused()}, {Verb.ABORT, Verb.ROLLBACK, Verb.RESUME}),
         (Phase.WATCH, {}, {Verb.ABORT, Verb.ROLLBACK, Verb.PAUSE}),
         (Phase.ROLLING_BACK, {"outcome": Outcome.EXPIRED}, {Verb.ROLLBACK}),
-        (Phase.DONE, {"outcome": Outcome.PROMOTED}, set()),
+        (Phase.DONE, {"outcome": Outcome.PROMOTED}, {Verb.UNDO}),
+        (Phase.DONE, {"outcome": Outcome.SUPERSEDED}, set()),
     ],
 )
 def test_a_button_that_is_not_for_this_state_says_which_are(phase, changes, allowed):

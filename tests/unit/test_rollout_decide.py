@@ -45,6 +45,42 @@ def test_done_stays_done():
     assert "had no effect" in decision.reason
 
 
+def test_an_undo_rolls_a_promotion_back_until_the_plane_itself_reports_zero():
+    promoted = state(Phase.DONE, outcome=Outcome.PROMOTED, share_bp=10_000, step=3, generation=5)
+    decision, after = tick(promoted, world(promoted, orders=(order(Verb.UNDO),)))
+    assert (decision.move, decision.reasons) == (
+        Move.ROLL_BACK,
+        ("operator@example.org took the promotion back: saw it",),
+    )
+    assert ends(Phase.ROLLING_BACK, Outcome.ROLLED_BACK, after)
+    assert (after.generation, after.confirmed_at) == (6, None)
+    behind = world(after, plane=PlaneView.BEHIND, observed_share_bp=10_000)
+    assert tick(after, behind)[0].move is Move.HOLD
+    _, over = tick(after, world(after))
+    assert ends(Phase.DONE, Outcome.ROLLED_BACK, over)
+
+
+@pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.PROMOTED])
+def test_only_a_promotion_can_be_taken_back(outcome):
+    over = state(Phase.DONE, outcome=outcome)
+    decision, after = tick(over, world(over, orders=(order(Verb.UNDO),)))
+    assert (decision.move, after) == (Move.HOLD, over)
+    assert "had no effect" in decision.reason
+
+
+@pytest.mark.parametrize("phase", LIVE)
+@pytest.mark.parametrize("passed", [None, False])
+def test_a_live_rollout_whose_sign_off_does_not_stand_waits_for_people(phase, passed):
+    before = state(phase)
+    check = Check("sign-off risk", passed, "it expired on 2013-04-09")
+    decision, after = tick(before, world(before, APRIL + 30 * DAY, checks=(check,)))
+    assert (decision.move, decision.waiting_for[0]) == (Move.HOLD, Waiting.OPERATOR)
+    assert decision.reasons[0] == "sign-off risk waits: it expired on 2013-04-09"
+    assert after.share_bp == before.share_bp
+    harm = world(before, checks=(check,), scorecard=card(failed="quality"))
+    assert tick(before, harm)[0].move is Move.ROLL_BACK
+
+
 def test_a_queued_rollout_waits_for_the_lease_and_then_is_checked():
     before = state(Phase.QUEUED)
     decision, _ = tick(before, world(before, lease=False))

@@ -14,10 +14,10 @@ from headgate.ports import Observed, SliceShare
 from headgate.rollout.state import Outcome, Phase, PlaneView, Verb
 from tasks.evidence import count_traffic, segments_of
 from tasks.ledger import Case
-from tasks.people import press
 from tasks.preflight import preflight
 from tasks.stays import by_generation, stays
 from tasks.traffic import compare, finish_the_last_write, look_at_plane, route_of, set_share
+from tasks.verbs import press
 from tests.builders import APRIL, PLAN
 from tests.unit.task_cases import OPENED_BY, opened
 

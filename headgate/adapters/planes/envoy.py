@@ -152,6 +152,24 @@ class EnvoyPlane:
             if wanted != held:
                 self._write(wanted, held)
 
+    def cut_off(self) -> None:
+        """Take the candidate out at once, whatever is in force, without the record.
+
+        Raises
+        ------
+        PlaneUnavailable
+            If Envoy does not answer; its files then hold share 0 for its next start, if they held a route.
+        """
+        with self._files.locked(self._patience_s):
+            try:
+                held = self._held()
+            except PlaneUnavailable as err:
+                if (kept := self._on_file()) is None:
+                    raise
+                self._publish_route(fencing.cut_off(kept))
+                raise PlaneUnavailable(f"{err}; its files hold share 0 now, for whenever it runs") from err
+            self._write(fencing.cut_off(held), held)
+
     def read_log(self, position: Mapping[str, int]) -> PlaneLog:
         """Return what both logs gained since ``position``; see `headgate.adapters.planes.envoy_log.read`."""
         return envoy_log.read(self._files.access_log, self._files.shadow_log, position)

@@ -79,13 +79,25 @@ class RunDir:
             folder.mkdir(parents=True, exist_ok=True)
 
     def publish(self, path: Path, document: Any) -> None:
-        """Put a JSON document in place by one atomic rename, safe against power loss."""
+        """Put a JSON document in place by one atomic rename, safe against power loss.
+
+        Raises
+        ------
+        PlaneUnavailable
+            If the disk does not take it: what was in place before stays there, and in force.
+        """
         body = json.dumps(document, indent=1)
         temporary = path.with_name(f"{path.name}.tmp")
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(body)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            with temporary.open("w", encoding="utf-8") as file:
+                file.write(body)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as err:
+            raise PlaneUnavailable(
+                f"asked to write {path}; found {err.strerror}; make room on its disk or give this process "
+                "access, then try again; the route that was in force stays"
+            ) from err
         self.on_write(temporary.name)
         temporary.replace(path)
         _sync(path.parent)

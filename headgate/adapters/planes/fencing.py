@@ -87,6 +87,17 @@ def with_endpoints(held: Route, asked: Route) -> Route:
     return replace(held, incumbent=asked.incumbent) if _serves_nobody(held) else held
 
 
+def cut_off(held: Route) -> Route:
+    """Return the route in force with nobody served by the candidate and no copy sent to it.
+
+    Under a generation of its own: whoever reads the record sees that this was never written there.
+    """
+    if not held.rollout:
+        return held
+    nobody = tuple(replace(part, share_bp=0, mirror=False) for part in held.slices)
+    return replace(held, share_bp=0, mirror=False, slices=nobody, generation=held.generation + 1)
+
+
 def retired(held: Route, keep: Side) -> Route:
     """Return the route in force with one side alone, mirror off. It never changes the share.
 

@@ -57,6 +57,10 @@ class InProcessPlane:
         """Leave one side alone in service."""
         self._held = fencing.retired(self._in_force(), keep)
 
+    def cut_off(self) -> None:
+        """Leave the incumbent alone, under a generation of its own."""
+        self._held = fencing.cut_off(self._in_force())
+
     def read_log(self, position: Mapping[str, int]) -> PlaneLog:
         """Return what was logged since ``position``."""
         self._check()

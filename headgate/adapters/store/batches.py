@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine
 from sqlalchemy import select as columns  # SQLModel's select types four columns at most
 from sqlmodel import Session, col, func, select
 
 from headgate.adapters.codec import compact, stamp
+from headgate.adapters.store.chaining import add_bulk
 from headgate.adapters.store.engine import reading, writing
 from headgate.adapters.store.rollout_rows import row_of
 from headgate.adapters.store.tables import BatchRow
@@ -63,7 +64,7 @@ def put_evidence(session: Session, rollout_id: str, rows: Iterable[EvidenceRow],
         if key not in known
     ]
     if new:
-        session.connection().execute(insert(BatchRow), new)
+        add_bulk(session, new)
     return len(new)
 
 

@@ -7,19 +7,22 @@ failing half-way. PostgreSQL by its URL: writers lock the rows they stand on.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
 from sqlmodel import Session
 
-from headgate.adapters.store.schema import VERSION_TABLE, migrate, revision_of
-from headgate.errors import HeadgateError, StoreError
+from headgate.adapters.store.chaining import ChainedSession, append
+from headgate.adapters.store.schema import VERSION_TABLE, migrate, newest_revision, revision_of
+from headgate.errors import HeadgateError, InputError, StoreError
 
 _ACCEPTED = "sqlite:///path/to/store.db or postgresql://user@host/database"
 
@@ -62,6 +65,40 @@ def connect(url: str, patience: float = 30.0) -> Engine:
     return engine
 
 
+def connect_to_read(url: str, patience: float = 30.0) -> Engine:
+    """Open a store that is there, as it is: nothing in it is made, migrated or written.
+
+    SQLite may leave the two files of its log beside it, empty.
+
+    Parameters
+    ----------
+    url
+        As for `connect`, or the path of an SQLite file.
+
+    Raises
+    ------
+    InputError
+        If there is no store, or its tables are of another Headgate.
+    """
+    if url.startswith("postgresql"):
+        engine = _postgres(make_url(url), patience, "-c default_transaction_read_only=on")
+    else:
+        engine = _sqlite_to_read(Path(url.removeprefix("sqlite:///")), patience)
+    try:
+        with reading(engine) as session:
+            found = revision_of(session.connection())
+    except StoreError as err:
+        engine.dispose()
+        raise InputError(f"asked a store to read; {err}") from err
+    if found != newest_revision():
+        engine.dispose()
+        raise InputError(
+            f"asked a store of revision {newest_revision()}; found {found or 'no tables of Headgate'} in "
+            f"{_where(engine)}; let the Headgate that keeps it open it once, or read it with that one"
+        )
+    return engine
+
+
 def describe(engine: Engine) -> str:
     """Say in one line which database this is, where, and of which revision."""
     with _told(engine), _begin(engine, "DEFERRED") as connection:
@@ -81,10 +118,14 @@ def reading(engine: Engine) -> Iterator[Session]:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Session]:
-    """One transaction that writes: all of it on return, nothing of it on an error."""
-    with _told(engine), _begin(engine, "IMMEDIATE") as connection, Session(bind=connection) as session:
+    """One transaction that writes: all of it on return, nothing of it on an error.
+
+    What it added to history is vouched for by the audit chain, in the same transaction.
+    """
+    with _told(engine), _begin(engine, "IMMEDIATE") as connection, ChainedSession(bind=connection) as session:
         yield session
         session.flush()
+        append(session)
 
 
 def _sqlite(url: URL, patience: float) -> Engine:
@@ -107,17 +148,38 @@ def _sqlite(url: URL, patience: float) -> Engine:
         # Without it REPLACE would delete rows of history past their triggers.
         connection.execute("PRAGMA recursive_triggers=ON")
 
-    @event.listens_for(engine, "begin")
-    def _start(connection: Connection) -> None:
-        kind = connection.get_execution_options().get("headgate_begin", "DEFERRED")
-        connection.exec_driver_sql(f"BEGIN {kind}")
-
+    event.listen(engine, "begin", _start)
     return engine
 
 
-def _postgres(url: URL, patience: float) -> Engine:
+def _sqlite_to_read(path: Path, patience: float) -> Engine:
+    if not path.is_file():
+        raise InputError(f"asked the file of a store; found none at {path}; name it with --store")
+    uri = f"file:{quote(str(path.absolute()))}?mode=ro"
+    log = path.with_name(path.name + "-wal")
+    if not os.access(path.parent, os.W_OK) and not (log.exists() and log.stat().st_size):
+        # SQLite would make files for its log, also to read; a copy on a read-only disk has none to make.
+        uri += "&immutable=1"
+
+    def connected() -> sqlite3.Connection:
+        connection = sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None)
+        # Whatever somebody put in there has to be read, to say that it is wrong.
+        connection.text_factory = lambda raw: raw.decode(errors="surrogateescape")
+        return connection
+
+    engine = create_engine(f"sqlite:///{path}", creator=connected)
+    event.listen(engine, "begin", _start)
+    return engine
+
+
+def _start(connection: Connection) -> None:
+    kind = connection.get_execution_options().get("headgate_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {kind}")
+
+
+def _postgres(url: URL, patience: float, more: str = "") -> Engine:
     url = url.set(drivername="postgresql+psycopg")
-    waits = f"-c lock_timeout={round(patience * 1000)} -c timezone=UTC"
+    waits = f"-c lock_timeout={round(patience * 1000)} -c timezone=UTC {more}"
     settings = {"connect_timeout": max(2, round(patience)), "application_name": "headgate"}
     for name in settings.keys() & url.query.keys():
         del settings[name]
@@ -182,6 +244,9 @@ _TODO = {
     "read-only": "it is read-only: connect to the primary, as a role that may write",
     "locked": "another process holds it: wait for it or end it, then try again",
     "lock timeout": "another process holds it: wait for it or end it, then try again",
+    "is full": "make room on its disk, then try again; nothing was written",
+    "disk I/O error": "its disk is full or fails: make room or mend it, then try again; nothing was written",
+    "No space left": "make room on its disk, then try again; nothing was written",
     "not a database": "the file is something else: name another file",
     "malformed": "the file is damaged: restore it from a backup",
     "is history": "history is never rewritten: record something new instead",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from headgate.adapters.codec import dump, load
+from headgate.adapters.store.alerts import put_alerts
 from headgate.adapters.store.engine import reading, writing
 from headgate.adapters.store.rollout_rows import Rollout, row_of, value_of
 from headgate.adapters.store.tables import (
@@ -20,6 +22,7 @@ from headgate.adapters.store.tables import (
     RolloutRow,
     SliceRow,
 )
+from headgate.alerts.alert import Alert
 from headgate.errors import IllegalTransition, StandDown, StoreError
 from headgate.evidence import Entry
 from headgate.plan.model import ALL
@@ -42,12 +45,19 @@ class Confirmation:
         return Entry(self.entry, self.step, self.share_bp, self.at)
 
 
-def record(engine: Engine, rollout: Rollout, *rows: Tick, acted: tuple[int, ...] = ()) -> Rollout:
+def record(
+    engine: Engine,
+    rollout: Rollout,
+    *rows: Tick,
+    acted: tuple[int, ...] = (),
+    alerts: Sequence[Alert] = (),
+) -> Rollout:
     """Write one tick, a row per slice that is not done, and return the rollout with its new version.
 
-    All of it or nothing: the rows, the version, the orders it acted on, and at the end of a rollout
-    (when its last slice is done) the lease. A retry by the flow run that already wrote this tick changes
-    nothing and returns the rollout as it is now; that run reads its decisions back with `last_tick`.
+    All of it or nothing: the rows, the version, the orders it acted on, what is to be told about it, and
+    at the end of a rollout (when its last slice is done) the lease. A retry by the flow run that already
+    wrote this tick changes nothing and returns the rollout as it is now; that run reads its decisions back
+    with `last_tick`.
 
     Parameters
     ----------
@@ -55,6 +65,8 @@ def record(engine: Engine, rollout: Rollout, *rows: Tick, acted: tuple[int, ...]
         As it was read before deciding; its version and token are what this write stands on.
     acted
         Ids of the orders this tick acted on.
+    alerts
+        What people have to be told; one that an earlier tick wrote already stays as it is.
 
     Raises
     ------
@@ -79,6 +91,7 @@ def record(engine: Engine, rollout: Rollout, *rows: Tick, acted: tuple[int, ...]
             _follow(session, rollout.id, tick)
             add_row(session, rollout.id, tick)
         _act(session, rollout.id, first, acted)
+        put_alerts(session, alerts)
         row.version += 1
         if _all_done(session, rollout.id):
             row.done = True
@@ -92,6 +105,19 @@ def last_tick(engine: Engine, rollout_id: str, slice_: str = ALL) -> Tick | None
     """Return the newest row of a slice; one look-up in the primary key, however long the ledger."""
     with reading(engine) as session:
         return newest(session, rollout_id, slice_)
+
+
+def tick_at(engine: Engine, rollout_id: str, at: datetime, slice_: str = ALL) -> Tick | None:
+    """Return the row of a slice that was the newest at this time; None before its first."""
+    query = (
+        select(LedgerRow.body)
+        .where(LedgerRow.rollout_id == rollout_id, LedgerRow.slice == slice_, col(LedgerRow.at) <= at)
+        .order_by(col(LedgerRow.tick).desc())
+        .limit(1)
+    )
+    with reading(engine) as session:
+        body = session.exec(query).one_or_none()
+        return None if body is None else load(Tick, body)
 
 
 def newest(session: Session, rollout_id: str, slice_: str = ALL) -> Tick | None:
@@ -234,7 +260,9 @@ def _stand_on(row: RolloutRow, lease: LeaseRow | None, rollout: Rollout, tick: T
 def _follow(session: Session, rollout_id: str, tick: Tick) -> None:
     before = newest(session, rollout_id, tick.state.slice)
     after = -1 if before is None else before.tick
-    if tick.tick != after + 1:
+    # A slice that was done wrote no rows while others went on: reopened, it goes on with their number.
+    skips = before is not None and before.state.phase is Phase.DONE and tick.tick > after
+    if tick.tick != after + 1 and not skips:
         raise StoreError(f"asked to record tick {tick.tick} of {rollout_id}; the next one is {after + 1}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -29,6 +30,12 @@ def revision_of(connection: Connection) -> str | None:
     return context.get_current_revision()
 
 
+@cache
+def newest_revision() -> str | None:
+    """Return the revision of the tables that this Headgate knows."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
 def migrate(connection: Connection) -> None:
     """Bring the tables to the newest revision, inside the caller's write transaction.
 
@@ -40,8 +47,7 @@ def migrate(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         # SQLite's write transaction already keeps others out; here nothing would until we commit.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config = _config()
     scripts = ScriptDirectory.from_config(config)
     found, head = revision_of(connection), scripts.get_current_head()
     if found == head:
@@ -54,3 +60,9 @@ def migrate(connection: Connection) -> None:
     config.attributes["connection"] = connection
     with _ONE_AT_A_TIME:
         command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config

@@ -1,26 +1,11 @@
-"""What was observed, as sums that add up over windows and partitions.
-
-Every row is one *batch* of one gate and segment. A batch is a block of time (paired quality) or a
-calendar hour (operation). Rows are written once and never rewritten; verdicts are computed by
-folding them in order of time, so a replay of the same rows gives the same bits.
-"""
+"""The sums: what is kept of many requests, one kind per sort of gate."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from headgate.errors import EvidenceError
-
-
-class Source(StrEnum):
-    """Where a batch was seen."""
-
-    SHADOW = "shadow"  # exchanges: both sides scored off the answer path
-    PLANE = "plane"  # the plane's access log: what callers really got
-    MIRROR = "mirror"  # the mirror's log: the candidate's latency on copies of live requests
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +191,6 @@ class TrafficSum:
     failed: int
 
 
-#: Names under which evidence of no gate is kept; a plan's gates may not be called so.
-SPLIT, TRAFFIC = "split", "traffic"
-#: Names of the watch detector's verdicts begin with it; a plan's gates may not.
-WATCH = "watch-"
-
 Sums = (
     BlockSum
     | UnitSum
@@ -234,44 +214,6 @@ _KINDS: dict[str, type[Sums]] = {
     "traffic": TrafficSum,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class EvidenceRow:
-    """One batch of one gate and segment, as the store keeps it.
-
-    Attributes
-    ----------
-    gate
-        Name of the gate in the plan; ``split`` for the sample ratio.
-    segment
-        ``column=value``, or None for all requests.
-    batch
-        Start of the block or hour (aware UTC).
-    entry
-        Which entry into which step the batch belongs to: 0 for shadow, one more on every entry or
-        re-entry. Fresh evidence counts only the current entry.
-    share_bp
-        Candidate's share in force, basis points.
-    source
-        Where it was seen.
-    part
-        Distinguishes parts of the same batch (a window start, a log offset). Unique with the rest.
-    sums
-        What was seen.
-    slice
-        Whose evidence it is; ``all`` where the plan has no slices.
-    """
-
-    gate: str
-    segment: str | None
-    batch: datetime
-    entry: int
-    share_bp: int
-    source: Source
-    part: str
-    sums: Sums
-    slice: str = "all"
 
 
 def to_json(sums: Sums) -> dict[str, Any]:
@@ -298,52 +240,3 @@ def from_json(data: dict[str, Any]) -> Sums:
         return kind(**fields)
     except (KeyError, TypeError) as err:
         raise EvidenceError(f"sums of kind {data['kind']!r} cannot be read: {err}") from err
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One stay on one step: what was in force between two confirmations by the plane.
-
-    ``until`` is None while it lasts. Stays are contiguous and in order of time; request time
-    decides which stay an exchange belongs to.
-    """
-
-    entry: int
-    step: int
-    share_bp: int
-    since: datetime
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a rollout stands when its evidence is judged.
-
-    Attributes
-    ----------
-    step, entry, share_bp
-        The step, which entry it is (fresh evidence counts only this one), the share in force.
-    confirmed_at
-        When the plane confirmed this entry's share; None while it has not: nothing fresh counts.
-    now
-        Time of the tick (aware UTC). Only batches that end by now are folded.
-    attempt
-        From 1: the attempts of this candidate version in this service share alpha and beta.
-    segments
-        Per column the values above the floor, frozen at preflight.
-    restarts
-        (gate, since, level): signals and ``split`` whose e-process was restarted by a resume, and
-        the factor on their error level.
-    fresh_since
-        Evidence before this time no longer advances (the incumbent changed under us); None: all.
-    """
-
-    step: int
-    entry: int
-    share_bp: int
-    confirmed_at: datetime | None
-    now: datetime
-    attempt: int = 1
-    segments: dict[str, tuple[str, ...]] | None = None
-    restarts: tuple[tuple[str, datetime, float], ...] = ()
-    fresh_since: datetime | None = None
