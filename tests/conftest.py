@@ -30,12 +30,14 @@ os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
 
 #: Fixtures that are dear to make: all tests that use one run in the same process of `make test`.
 _DEAR = {
-    "live": {"prefect_api", "full_prefect", "models", "climb"},
+    "operators": {"full_prefect"},
+    "live": {"prefect_api", "models", "climb"},
     "postgres": {"postgres", "store_url"},
     "flights": {"flights_lake", "flights_models"},
 }
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say what `make test`, which has two processes, must not tear apart; the longest row begins."""
     groups = {item: _group(item) for item in items}

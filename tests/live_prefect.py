@@ -213,6 +213,11 @@ class FullPrefect:
         found: Json = self.post(f"/flow_runs/{run_id}/resume", {"run_input": form})
         return found
 
+    def told(self, run: Json) -> str:
+        """Return what stands above the form of a suspended run."""
+        key = run["state"]["state_details"]["run_input_keyset"]["description"]
+        return str(self._send("GET", f"/flow_runs/{run['id']}/input/{key}"))
+
     def cancel(self, run_id: str) -> Json:
         """Cancel a run as the button of the UI does."""
         found: Json = self.post(f"/flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}})
