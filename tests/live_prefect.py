@@ -98,9 +98,13 @@ class FullPrefect:
 
     def start_server(self) -> None:
         """Start the server, or start it again: same port, same home."""
+        from prefect.events.worker import EventsWorker
+
         argv = ["server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         child = self._start("server", *argv)
         self.processes.wait(child, lambda: answers(f"{self.api_url}/health"), PATIENCE_S)
+        # What sends the events of this process was connected to the server that was killed.
+        EventsWorker.drain_all(timeout=30)
 
     def start_worker(self) -> None:
         """Start the worker; it looks for runs within seconds."""

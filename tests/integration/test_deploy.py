@@ -50,5 +50,4 @@ def test_a_schedule_that_is_on_makes_runs(full_prefect, there):
 
 def test_an_answer_is_followed_by_a_tick_at_once(full_prefect, there):
     (rule,) = [one for one in full_prefect.post("/automations/filter", {}) if "answered" in one["name"]]
-    assert rule["enabled"]
     assert [action["deployment_id"] for action in rule["actions"]] == [there["flows.advance.advance"]["id"]]

@@ -78,7 +78,7 @@ class EnvoyProcess:
         orphan = next(self._orphans(), None)
         if orphan is not None:
             # Only a shortcut for the next look; without its folder an Envoy must still be found and stopped.
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, PlaneUnavailable):
                 self._record(orphan)
         return orphan
 
