@@ -21,11 +21,17 @@ from headgate.plan import load_plan
 def main() -> None:
     """Send the requests and say who answered."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--run", type=Path, default=Path("runs/up"), help="folder of `headgate up`")
+    settings = Settings()
+    # Whoever sourced the stack's `env` has its folder as the home.
+    parser.add_argument("--run", type=Path, default=settings.home, help="folder of `headgate up`")
     parser.add_argument("--requests", type=int, default=1_000)
     asked = parser.parse_args()
-    plan = load_plan(next(asked.run.glob("flights-*.yaml")))
-    settings = Settings()
+    found = next(asked.run.glob("flights-*.yaml"), None)
+    if found is None:
+        parser.error(
+            f"asked the folder of `headgate up`; found no plan in {asked.run}; source its env, or name --run"
+        )
+    plan = load_plan(found)
     plane = EnvoyPlane(settings.home / settings.planes / plan.service, settings.port_of(plan.service))
     end = clock_of(asked.run / "clock.json")()
     requests = Lake(asked.run / "exchanges").read_requests(plan, end - timedelta(days=21), end)
