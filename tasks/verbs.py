@@ -10,8 +10,9 @@ from headgate.plan.model import ALL
 from headgate.rollout import legal
 from headgate.rollout.orders import TRIED, whereabouts
 from headgate.rollout.slices import outcome_of
-from headgate.rollout.state import Phase, State, Verb
+from headgate.rollout.state import Phase, Verb
 from tasks import wiring
+from tasks.questions import states
 
 
 def press(service: str, verb: Verb, by: str, reason: str, now: datetime, slice_: str = ALL) -> str:
@@ -78,10 +79,10 @@ def retry(rollout_or_service: str, by: str, reason: str, now: datetime) -> str:
             raise InputError(f"asked {what} for retry of {rollout_or_service}; found nothing; give one")
     engine = wiring.build().engine
     rollout = _meant(rollout_or_service)
-    states = _states(rollout.id)
-    ended = outcome_of(states)
+    stood = states(rollout.id, None)
+    ended = outcome_of(stood)
     if ended not in TRIED:
-        first = next((state for state in states if state.phase is not Phase.DONE), states[0])
+        first = next((state for state in stood if state.phase is not Phase.DONE), stood[0])
         raise IllegalTransition(
             f"retry: {whereabouts(first)}; only what ended {', '.join(sorted(TRIED))} is tried again"
         )
@@ -114,7 +115,7 @@ def last_in_force(service: str) -> store.Rollout | None:
     """
     held = [one for one in store.rollouts(wiring.build().engine, service) if one.token is not None]
     held.sort(key=lambda one: one.token or 0, reverse=True)
-    heard = (one for one in held if any(state.generation for state in _states(one.id)))
+    heard = (one for one in held if any(state.generation for state in states(one.id, None)))
     return next(heard, next(iter(held), None))
 
 
@@ -133,29 +134,10 @@ def _meant(rollout_or_service: str) -> store.Rollout:
 
 
 def _refuse_unless_legal(verb: Verb, rollout_id: str, slice_: str) -> None:
-    asked = _states(rollout_id, None if slice_ == ALL else slice_)
+    asked = states(rollout_id, None if slice_ == ALL else slice_)
     refused = [why for state in asked if (why := legal(verb, state))]
     if len(refused) == len(asked):
         raise IllegalTransition(refused[0])
-
-
-def _states(rollout_id: str, slice_: str | None = None) -> list[State]:
-    """Return where a slice stands, or every one where none is named; the plan need not be readable.
-
-    Raises
-    ------
-    InputError
-        If the rollout has no such slice.
-    """
-    engine = wiring.build().engine
-    names = store.slice_names(engine, rollout_id)
-    asked = names if slice_ is None else [name for name in names if name == slice_]
-    if not asked:
-        raise InputError(
-            f"asked the slice {slice_!r} of {rollout_id}; it has {', '.join(names)}; name one of them"
-        )
-    ticks = (store.last_tick(engine, rollout_id, name) for name in asked)
-    return [tick.state for tick in ticks if tick is not None]
 
 
 def _known() -> str:

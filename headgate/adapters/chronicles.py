@@ -55,7 +55,9 @@ def _besides(engine: Engine, rollout_id: str) -> Iterator[Happened]:
             word = f"was refused: {said.answer} to {said.request}"
             yield Happened(said.at, Kind.REFUSED, said.slice, word, said.reason, said.person)
     for alert in alerted(engine, rollout_id):
-        yield Happened(alert.at, Kind.ALERTED, alert.slice, f"told people ({alert.kind})", alert.subject)
+        yield Happened(
+            alert.at, Kind.ALERTED, alert.slice, f"to be told to people ({alert.kind})", alert.subject
+        )
         for tried in alert.deliveries:
             kind = Kind.DELIVERED if tried.ok else Kind.UNDELIVERED
             word = f"{'delivered' if tried.ok else 'could not be delivered'} to {tried.route} ({alert.kind})"

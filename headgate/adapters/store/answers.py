@@ -6,7 +6,6 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from headgate.adapters.codec import stamp
-from headgate.adapters.store.approvers import person
 from headgate.adapters.store.engine import reading, writing
 from headgate.adapters.store.ledger import newest
 from headgate.adapters.store.plans import plan_of
@@ -15,6 +14,7 @@ from headgate.adapters.store.said import Said, hear
 from headgate.adapters.store.tables import ApprovalRow
 from headgate.errors import InputError
 from headgate.plan.model import ALL
+from headgate.rollout.questions import person
 from headgate.rollout.state import Answer, Approval, Asked
 
 

@@ -12,6 +12,7 @@ from headgate.adapters.codec import stamp
 from headgate.adapters.store.engine import reading, writing
 from headgate.adapters.store.tables import ApproverRow
 from headgate.errors import InputError
+from headgate.rollout.questions import person
 
 _ENROL, _REPLACE, _REVOKE = "enrol", "replace", "revoke"
 #: Names that the record uses for itself.
@@ -100,11 +101,6 @@ def sealed_secret(engine: Engine, name: str) -> str | None:
     with reading(engine) as session:
         row = _row(session, name)
         return row.secret if row is not None and row.verb != _REVOKE else None
-
-
-def person(name: str) -> str:
-    """Return a name as it is compared: addresses differ in case and stay the same person."""
-    return name.strip().casefold()
 
 
 def _named(name: str, what: str = "the name of an approver") -> str:

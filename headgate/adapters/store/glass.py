@@ -7,13 +7,13 @@ from sqlmodel import Session
 
 from headgate.adapters.codec import stamp
 from headgate.adapters.store.answers import approvals_in, author_of, refuse_author, row_of_approval
-from headgate.adapters.store.approvers import person
 from headgate.adapters.store.ledger import newest
 from headgate.adapters.store.rollout_rows import row_of
 from headgate.adapters.store.said import Said, hear
 from headgate.adapters.store.tables import IncidentRow
 from headgate.errors import InputError
 from headgate.rollout.glass import HOLDS_FOR
+from headgate.rollout.questions import person
 from headgate.rollout.state import Answer, Approval
 
 INCIDENT = "break glass"

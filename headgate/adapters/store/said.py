@@ -14,11 +14,11 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, func, select
 
 from headgate.adapters.codec import stamp
-from headgate.adapters.store.approvers import person
 from headgate.adapters.store.engine import reading, writing
 from headgate.adapters.store.rollout_rows import row_of
 from headgate.adapters.store.tables import SaidRow
 from headgate.errors import InputError
+from headgate.rollout.questions import person
 
 #: How the reason begins where a code was not that of this answer to this request, now.
 WRONG_CODE = "wrong or expired code"

@@ -11,13 +11,13 @@ from sqlmodel import Session, col, select
 
 from headgate.adapters.codec import compact
 from headgate.adapters.store.answers import author_of, refuse_author
-from headgate.adapters.store.approvers import person
 from headgate.adapters.store.engine import reading
 from headgate.adapters.store.rollout_rows import row_of
 from headgate.adapters.store.said import Said, hear
 from headgate.adapters.store.tables import SignOffRow
 from headgate.errors import InputError
 from headgate.readiness import ROLE
+from headgate.rollout.questions import person
 
 
 @dataclass(frozen=True, slots=True)
