@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.machine import ROOT, machine, versions
+from benchmarks.merging import merged
 from benchmarks.results import render
 from benchmarks.running import NAMES, measure, say
 
@@ -31,7 +32,9 @@ def main(arguments: list[str] | None = None) -> int:
     if set(names) != set(NAMES):
         notes.append(f"Only these were run: {', '.join(names)}.")
     page = render(sections, where, versions(), at, notes)
-    out = options.out or (None if notes else RESULTS)
+    if options.merge:
+        page = merged(RESULTS.read_text(encoding="utf-8"), sections, at)
+    out = options.out or (None if notes and not options.merge else RESULTS)
     if out is None:
         print(page, end="")
     else:
@@ -46,6 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _parsed(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds, to see that everything works")
+    parser.add_argument(
+        "--merge", action="store_true", help="put what was run into the page, and keep the rest of it"
+    )
     parser.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=f"of {', '.join(NAMES)}")
     parser.add_argument(
         "--out",

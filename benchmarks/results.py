@@ -136,11 +136,12 @@ def render(
         figures_table([f for section in sections for f in section.figures]),
     ]
     for section in sections:
-        lines += ["", _told(section)]
+        lines += ["", told(section)]
     return "\n".join(lines) + "\n"
 
 
-def _told(section: Section) -> str:
+def told(section: Section) -> str:
+    """Return one section as markdown."""
     why = section.failed or section.skipped
     parts = [
         f"## {section.title}",

@@ -40,7 +40,9 @@ class Applied:
     said: str
 
 
-def apply_automations(notify: str | None, silence: timedelta | None = None) -> tuple[Applied, ...]:
+def apply_automations(
+    notify: str | None, silence: timedelta | None = None, *, only: str | None = None
+) -> tuple[Applied, ...]:
     """Bring the server's automations in line with the file; return what was done.
 
     Parameters
@@ -49,6 +51,8 @@ def apply_automations(notify: str | None, silence: timedelta | None = None) -> t
         The setting: where the server itself sends its messages. None: it sends none.
     silence
         How long ticks may be missing; None: three times the interval of each service's schedule.
+    only
+        Those of the services that have a deployment of this flow, and no others; None: all.
 
     Raises
     ------
@@ -62,7 +66,7 @@ def apply_automations(notify: str | None, silence: timedelta | None = None) -> t
         raise InputError(f"asked to notice silence after {as_duration(silence)}; Prefect needs 10s at least")
     block = save_block(notify) if notify else None
     with get_client(sync_client=True) as client:
-        wanted = list(_wanted(client, block, silence))
+        wanted = list(_wanted(client, block, silence, only))
         done = [_put(client, automation) for automation in wanted if automation["actions"]]
         done += [
             Applied(automation["name"], "left out: set HEADGATE_NOTIFY, there is nobody to tell")
@@ -115,25 +119,27 @@ def save_block(notify: str) -> Block:
 
 
 def _wanted(
-    client: SyncPrefectClient, block: Block | None, silence: timedelta | None
+    client: SyncPrefectClient, block: Block | None, silence: timedelta | None, only: str | None
 ) -> Iterator[dict[str, Any]]:
     from tasks.telling import KINDS
 
-    tell = _deployment(client, "tell/default")
     for asked in yaml.safe_load(FILE.read_text(encoding="utf-8"))["automations"]:
-        every = _services(client, silence) if asked.pop("each", None) else [("", _USUAL)]
+        flow = asked.pop("each", None)
+        if only not in (None, flow):
+            continue
+        every = _services(client, silence, flow) if flow else [("", _USUAL)]
         for service, within in every:
             words = {"service": service, "within": as_duration(within), "seconds": within.total_seconds()}
             filled = _filled(asked, words | {"kinds": list(KINDS)})
-            actions = (_action(action, tell, block) for action in filled["actions"])
+            actions = (_action(client, action, block) for action in filled["actions"])
             yield filled | {"tags": [TAG], "actions": [action for action in actions if action]}
 
 
-def _services(client: SyncPrefectClient, silence: timedelta | None) -> list[tuple[str, timedelta]]:
-    """Return every service that is ticked by a deployment, and how long its ticks may be missing."""
+def _services(client: SyncPrefectClient, silence: timedelta | None, flow: str) -> list[tuple[str, timedelta]]:
+    """Return every service that has a deployment of a flow, and for how long its runs may be missing."""
     from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 
-    flows = FlowFilter(name=FlowFilterName(any_=["advance"]))
+    flows = FlowFilter(name=FlowFilterName(any_=[flow]))
     found = []
     for deployment in client.read_deployments(flow_filter=flows):
         intervals = [getattr(one.schedule, "interval", None) for one in deployment.schedules]
@@ -156,10 +162,10 @@ def _filled(part: Any, words: dict[str, Any]) -> Any:
     return words[alone] if part == f"${{{alone}}}" and alone in words else Template(part).substitute(words)
 
 
-def _action(action: dict[str, Any], tell: UUID, block: Block | None) -> dict[str, Any] | None:
+def _action(client: SyncPrefectClient, action: dict[str, Any], block: Block | None) -> dict[str, Any] | None:
     asked = dict(action)
-    if asked.pop("deployment", None):
-        return asked | {"source": "selected", "deployment_id": tell}
+    if (name := asked.pop("deployment", None)) is not None:
+        return asked | {"source": "selected", "deployment_id": _deployment(client, name)}
     if asked.pop("block", None) is None:
         return asked
     if block is None:

@@ -11,16 +11,21 @@ from pathlib import Path
 from prefect.exceptions import MissingResult
 
 from deployments.demo.callers import Callers, Tally
+from deployments.demo.renewal import Renewal
 from deployments.demo.run import live_traffic
 from deployments.demo.service import part_of
 from flows.advance import advance
+from flows.monitor import monitor
 from flows.open import open_rollout
 from flows.shadow import shadow
 from headgate.adapters import store
+from headgate.adapters.store import retrainings
 from headgate.plan import Plan
 from headgate.rollout.state import Phase, State, Tick
 from tasks import wiring
+from tasks.drifting import drifts_to_say
 from tasks.questions import open_questions
+from tasks.watching import find_served
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
@@ -38,12 +43,15 @@ class LiveStage:
         Who sends live traffic.
     opened
         Called with the id of a rollout that has not begun: whoever must sign does so now.
+    renewal
+        Waits for retrainings, and serves what comes of them.
     """
 
     plan: Plan
     path: Path
     callers: Callers
     opened: Callable[[str, datetime], None]
+    renewal: Renewal
     tally: Tally = field(default_factory=Tally)
 
     def open(self, now: datetime) -> None:
@@ -54,6 +62,8 @@ class LiveStage:
                 open_rollout(str(self.path), now=now, opened_by="headgate up")
         if self.look().state.phase is Phase.PREFLIGHT:
             self.opened(self._rollout(), now)
+        for one in store.rollouts(wiring.build().engine, self.plan.service):
+            self.renewal.serve(store.plan_of(wiring.build().engine, one.plan_hash))
 
     def look(self) -> Tick:
         """Return the last ledger row of the rollout that holds the service, else of the newest."""
@@ -93,6 +103,24 @@ class LiveStage:
         live = live_traffic(state.share_bp)
         chosen = part_of(requests, self.plan.requests.id, live.part)
         self.callers.send(chosen, self.tally, live.per_second)
+
+    def goes_on(self) -> bool:
+        """Return whether a promoted model is watched, so that the year goes on once its rollout is done."""
+        watched = find_served.fn(self.plan.service)
+        return watched is not None and watched.version != self.plan.incumbent.version
+
+    def watch(self, now: datetime) -> None:
+        """Let the monitor look (flow ``monitor``), and wait for the retraining that may follow."""
+        engine, service = wiring.build().engine, self.plan.service
+        known = len(retrainings.all(engine, service))
+        monitor(service, now=now)
+        watched = find_served.fn(service)
+        if watched is None or not any(drifts_to_say(watched, now)):
+            return
+        found = self.renewal.awaited(known)
+        if found is not None and found.rollout:
+            self.renewal.serve(store.plan_of(engine, store.get(engine, found.rollout).plan_hash))
+            self.opened(found.rollout, now)
 
     def unanswered(self) -> bool:
         """Return whether a question is open that too few people have answered."""

@@ -15,6 +15,9 @@ from pathlib import Path
 from deployments.processes import free_port
 from headgate.errors import InputError
 
+#: Last digits of the ports of versions trained anew: ``gbm-3`` and those after it.
+_NEW_VERSIONS = range(3, 7)
+
 
 @dataclass(frozen=True, slots=True)
 class Ports:
@@ -47,6 +50,21 @@ def choose_ports(run: Path, asked: Mapping[str, int | None]) -> Ports:
     run.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(asdict(ports), indent=1) + "\n")
     return ports
+
+
+def address_of_new_versions() -> str:
+    """Return an address with ``{number}`` in it, where the next few versions of a model can be served.
+
+    Raises
+    ------
+    InputError
+        If no row of ports is free.
+    """
+    for _ in range(100):
+        row = free_port() // 10 % 5_500 + 1_000
+        if all(_is_free(10 * row + number) for number in _NEW_VERSIONS):
+            return f"http://127.0.0.1:{row}{{number}}"
+    raise InputError("asked a few free ports in a row for new versions; found none; end what has them")
 
 
 def _is_free(port: int) -> bool:

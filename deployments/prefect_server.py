@@ -67,16 +67,23 @@ def start_prefect(
     seconds: float = 120,
     *,
     few_services: bool = False,
+    automations: bool = False,
     port: int | None = None,
 ) -> str:
-    """Start a server and return its API address once it answers; see `FEW_SERVICES`."""
+    """Start a server and return its API address once it answers; see `FEW_SERVICES`.
+
+    ``automations``: with few services too, events run what the server's automations say.
+    """
     port = port or free_port()
     api_url = f"http://127.0.0.1:{port}/api"
     home.mkdir(parents=True, exist_ok=True)
+    fewer = FEW_SERVICES if few_services else {}
+    if automations:
+        fewer = {**fewer, "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "true"}
     child = processes.start(
         "prefect",
         [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)],
-        {**os.environ, **prefect_env(home, api_url), **(FEW_SERVICES if few_services else {})},
+        {**os.environ, **prefect_env(home, api_url), **fewer},
     )
     processes.wait(child, lambda: answers(f"{api_url}/health"), seconds)
     return api_url

@@ -28,7 +28,7 @@ from deployments.demo.board import Board
 from deployments.duty import OPERATORS, enrol_operators, secret_file, sign_for
 from deployments.handover import Handover
 from deployments.plans import write_plan
-from deployments.ports import Ports, choose_ports
+from deployments.ports import Ports, address_of_new_versions, choose_ports
 from deployments.prefect_server import flows_here, prefect_env, start_prefect
 from deployments.processes import Processes, ended_by_signals
 from deployments.stack import prepare, serve_model
@@ -107,6 +107,8 @@ def _settings(run: Path, ports: Ports) -> dict[str, str]:
         "HEADGATE_STORE_URL": f"sqlite:///{run / 'headgate.db'}",
         "HEADGATE_HOME": str(run),
         "HEADGATE_LAKE": "exchanges",
+        "HEADGATE_SHELF": "shelf",
+        "HEADGATE_RETRAININGS": "retrainings",
         "HEADGATE_PLANES": "planes",
         "HEADGATE_PLANE_PORTS": json.dumps({SERVICE: ports.plane}),
         "HEADGATE_PAGES": str(run / "pages"),
@@ -157,7 +159,7 @@ def _start_service(run: Path, ports: Ports, processes: Processes, stack: ExitSta
             ("candidate", prepared.models.candidate, ports.candidate),
         )
     ]
-    path = write_plan(run, NAME, SERVICE, *urls)
+    path = write_plan(run, NAME, SERVICE, urls[0], urls[1], address_of_new_versions())
     plan = load_plan(path)
     plane = EnvoyPlane(run / "planes" / SERVICE, ports.plane)
     stack.callback(plane.stop)
@@ -192,6 +194,7 @@ def _go_on(
     asked: Asked, handover: Handover, plan: Plan, path: Path, processes: Processes, board: Board
 ) -> None:
     # Imported once their server runs: Prefect reads its settings while it is imported.
+    from deployments.demo.renewal import Renewal
     from deployments.demo.run import callers_of
     from deployments.live_stage import LiveStage
     from deployments.year import Year
@@ -199,7 +202,10 @@ def _go_on(
     run, clock = handover.run, handover.run / "clock.json"
     enrol_operators(run, read_clock(clock).now(datetime.now(UTC)))
     plane = EnvoyPlane(run / "planes" / SERVICE, handover.ports.plane)
-    stage = LiveStage(plan, path, callers_of(plan, plane), lambda rollout, now: sign_for(run, rollout, now))
+    renewal = Renewal(processes, os.environ["PREFECT_API_URL"], SERVICE)
+    stage = LiveStage(
+        plan, path, callers_of(plan, plane), lambda rollout, now: sign_for(run, rollout, now), renewal
+    )
     board.note(handover.table())
 
     def idle() -> None:

@@ -55,6 +55,14 @@ class Stage(Protocol):
         """Let callers send what falls in ``[start, end)``."""
         ...
 
+    def goes_on(self) -> bool:
+        """Return whether a promoted model is watched, so that the year goes on once its rollout is done."""
+        ...
+
+    def watch(self, now: datetime) -> None:
+        """Let the monitor look, and wait for the retraining that may follow."""
+        ...
+
     def unanswered(self) -> bool:
         """Return whether a question is open that too few people have answered."""
         ...
@@ -120,6 +128,8 @@ class Year:
         """Play to the next event: callers, then the windows that are due, then a tick."""
         every = QUICK if self.quick else MODERATE
         now = self.now()
+        if last.state.phase is Phase.DONE:
+            return self._watch_on(now + every)
         window = self.stage.next_window(every)
         due = next_event(now, max(window, now), None, last)
         self.stage.call(now, due, last.state)
@@ -127,6 +137,14 @@ class Year:
         set_clock(self.clock, due)
         if due >= window:
             self._do(due, lambda now: self.stage.shadow(now, every))
+            if self.stage.goes_on():
+                self._do(due, self.stage.watch)
+        return self._do(due, self.stage.tick)
+
+    def _watch_on(self, due: datetime) -> Tick:
+        """Let a window pass while no rollout is under way; a tick opens what a retraining has queued."""
+        set_clock(self.clock, due)
+        self._do(due, self.stage.watch)
         return self._do(due, self.stage.tick)
 
     def _do(self, now: datetime, run: Callable[[datetime], None]) -> Tick:
@@ -148,8 +166,10 @@ class Year:
 
     def _stands(self, last: Tick) -> bool:
         """Return whether only people, or nobody any more, can change anything."""
-        if last.state.phase is Phase.DONE or self.now() >= self.end:
+        if self.now() >= self.end:
             return True
+        if last.state.phase is Phase.DONE:
+            return not self.stage.goes_on()
         stopped = last.state.paused is not None or Waiting.OPERATOR in last.state.waiting_for
         return stopped or (last.state.asked is not None and self.stage.unanswered())
 

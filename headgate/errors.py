@@ -8,6 +8,8 @@ HeadgateError
 ├── StandDown            another tick owns the work: nothing to do, not a failure  exit 0
 ├── StoreError           the store refused or is not there: share stays as it is   exit 1
 ├── LakeError            the lake refused or is not there                          exit 1
+├── ShelfError           the shelf of models refused or is not there: nothing is lost    exit 1
+├── TrainingError        the trainer failed; the message says how; nothing was shelved   exit 1
 ├── ModelError           a model server
 │   ├── ModelUnavailable     no answer, or 5xx: retried, then the side's ``error``/``timeout``
 │   └── ModelRefused         it answered and the answer is no: never retried
@@ -100,6 +102,14 @@ class StoreError(HeadgateError):
 
 class LakeError(HeadgateError):
     """The lake refused or cannot be reached."""
+
+
+class ShelfError(HeadgateError):
+    """The shelf of models refused or cannot be reached; what was to be shelved is still where it was made."""
+
+
+class TrainingError(HeadgateError):
+    """A trainer raised, took too long or too much, or returned something else than a model."""
 
 
 class ModelError(HeadgateError):

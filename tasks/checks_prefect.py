@@ -191,7 +191,8 @@ def _api() -> httpx.Client:
     url = PREFECT_API_URL.value()
     if not url:
         raise HeadgateError(
-            "asked PREFECT_API_URL for Prefect's server; found nothing; set it, e.g. http://127.0.0.1:4200/api"
+            "asked PREFECT_API_URL for Prefect's server; found nothing; set it, e.g. "
+            "http://127.0.0.1:4200/api"
         )
     secret = PREFECT_API_AUTH_STRING.value()
     user, _, word = secret.get_secret_value().partition(":") if secret else ("", "", "")

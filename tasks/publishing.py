@@ -69,7 +69,7 @@ class Published:
 
     def write(self) -> None:
         """Remember it."""
-        _write(_pages() / _MEMORY, json.dumps(vars(self), indent=1, sort_keys=True))
+        write_page(_pages() / _MEMORY, json.dumps(vars(self), indent=1, sort_keys=True))
 
 
 def standing(now: datetime) -> list[tuple[Glance, ...]]:
@@ -108,11 +108,11 @@ def publish_rollout(rollout: str, slices: Sequence[Glance], now: datetime) -> st
         )
     page = render_page(stories, title=rollout, generated_at=now, facts=facts)
     path = _pages() / f"{rollout}.html"
-    _write(path, page)
-    where = _address(path)
-    _put(f"rollout-{rollout}", rollout_markdown(slices, stories, where, head, now), rollout)
+    write_page(path, page)
+    where = address_of(path)
+    put_artifact(f"rollout-{rollout}", rollout_markdown(slices, stories, where, head, now), rollout)
     if "://" in where:
-        _put(f"page-{rollout}", f"[{rollout}]({where})", f"The page of {rollout}")
+        put_artifact(f"page-{rollout}", f"[{rollout}]({where})", f"The page of {rollout}")
     return where
 
 
@@ -135,7 +135,7 @@ def readable(slices: Sequence[Glance]) -> bool:
     return all(one.plan is not None for one in slices)
 
 
-def _put(key: str, text: str, description: str) -> None:
+def put_artifact(key: str, text: str, description: str) -> None:
     """Create an artifact, or update it in place: the ledger is history enough."""
     known = _latest(key)
     if known is None:
@@ -160,7 +160,8 @@ def _pages() -> Path:
     return wiring.build().settings.pages
 
 
-def _address(path: Path) -> str:
+def address_of(path: Path) -> str:
+    """Return where a page is served; its path where nobody said that it is."""
     base = wiring.build().settings.pages_url
     return f"{base.rstrip('/')}/{path.name}" if base else str(path)
 
@@ -169,7 +170,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _write(path: Path, text: str) -> None:
+def write_page(path: Path, text: str) -> None:
     """Write a file in one go: whoever reads it meanwhile gets the old one whole."""
     half = path.with_name(f".{path.name}.{uuid4().hex}")
     try:

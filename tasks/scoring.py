@@ -13,7 +13,7 @@ from prefect import task
 
 from headgate.adapters import store
 from headgate.adapters.models import HttpModel
-from headgate.adapters.scoring import Scored, score, shares_of
+from headgate.adapters.scoring import Scored, joined, score, shares_of
 from headgate.compare.money import money_rows
 from headgate.compare.rates import window_rows
 from headgate.errors import InputError, ModelUnavailable, StoreError
@@ -26,6 +26,7 @@ from tasks import wiring
 from tasks.closing import caps_of
 from tasks.ledger import Case
 from tasks.retrying import ONCE, OUTSIDE
+from tasks.spreading import over_parts
 from tasks.stays import stays
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,14 +63,13 @@ def score_window(case: Case, start: datetime, end: datetime, now: datetime) -> d
     overlaps one of another run is left to that run: its requests are counted there.
     """
     wired = wiring.build()
-    rollout, plan = case.rollout, case.plan
+    rollout = case.rollout
     name = f"{start:%Y-%m-%dT%H%M}Z_{end:%Y-%m-%dT%H%M}Z"
     entries = {one.slice: stays(rollout.id, one.slice) for one in case.each_open()}
     entries = {name: begun for name, begun in entries.items() if begun}
     kept = wired.lake.find_exchanges(rollout.id, name)
     if kept is None:
-        requests = wired.lake.read_requests(plan, start, end)
-        scored = asyncio.run(_score(case, requests, name, entries))
+        scored = joined(over_parts(score_part, start, end, case=case, name=name, entries=entries))
         _refuse_without_incumbent(scored, name)
         kept = wired.lake.keep_exchanges(rollout.id, name, scored.table, scored.counts)
     rows = [
@@ -86,6 +86,15 @@ def score_window(case: Case, start: datetime, end: datetime, now: datetime) -> d
             return {}
         raise
     return dict(kept.counts)
+
+
+@task(name="score a part", task_run_name="score {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M}", **OUTSIDE)
+def score_part(
+    case: Case, name: str, entries: dict[str, Sequence[Entry]], start: datetime, end: datetime
+) -> Scored:
+    """Score a part of a window; the whole of it where there is no cluster."""
+    requests = wiring.lake_alone().read_requests(case.plan, start, end)
+    return asyncio.run(_score(case, requests, name, entries))
 
 
 def _told(

@@ -42,6 +42,12 @@ def ring(service: str, case: Case | None, now: datetime) -> None:
     _quietly("ring for what is due", lambda: _ring(case))
 
 
+def ring_for_alerts() -> None:
+    """Emit an event for all that is due and note the audit head; no heartbeat: whoever calls is no tick."""
+    _quietly("note the audit head", _anchor)
+    _quietly("ring for what is due", lambda: _ring(None))
+
+
 def _anchor() -> None:
     wired = wiring.build()
     anchor(wired.settings.anchors, audit.head(wired.engine), datetime.now(UTC))

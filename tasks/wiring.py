@@ -15,10 +15,12 @@ from sqlalchemy import Engine
 from headgate.adapters import store
 from headgate.adapters.clock import clock_of
 from headgate.adapters.lake import Lake
+from headgate.adapters.places import place_of
 from headgate.adapters.planes.envoy import EnvoyPlane
 from headgate.adapters.settings import Settings
+from headgate.adapters.shelf import shelf_of
 from headgate.errors import InputError
-from headgate.ports import TrafficPlane
+from headgate.ports import Shelf, TrafficPlane
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Wiring:
     plane_of: Callable[[str], TrafficPlane]
     settings: Settings = field(default_factory=Settings)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where trained models are kept."""
+        return _shelf_of(self.settings)
 
 
 _in_use: list[Wiring] = []
@@ -74,6 +81,16 @@ def plane_alone(service: str) -> tuple[TrafficPlane, Path]:
     return EnvoyPlane(folder, settings.port_of(service)), folder
 
 
+def lake_alone() -> Lake:
+    """Return the lake without opening the store: for who only reads the logs that a plan names."""
+    return _in_use[-1].lake if _in_use else _lake_of(read_settings())
+
+
+def shelf_alone() -> Shelf:
+    """Return the shelf without opening the store: for who only reads cards."""
+    return _shelf_of(read_settings())
+
+
 def planes_here() -> list[str]:
     """Return the services that have a plane's run folder here."""
     settings = read_settings()
@@ -113,11 +130,19 @@ def _from(settings_json: str, patience: float) -> Wiring:
 
     return Wiring(
         engine=store.connect(settings.store_url, patience),
-        lake=Lake(settings.home / settings.lake, base=settings.home),
+        lake=_lake_of(settings),
         plane_of=plane_of,
         settings=settings,
         clock=clock_of(settings.clock),
     )
+
+
+def _lake_of(settings: Settings) -> Lake:
+    return Lake(place_of(settings.lake, settings.home), base=settings.home)
+
+
+def _shelf_of(settings: Settings) -> Shelf:
+    return shelf_of(settings.shelf, settings.home)
 
 
 @contextmanager

@@ -54,4 +54,5 @@ def settings_in(folder: Path, **changes: Any) -> Settings:
     """Return settings that keep everything in a folder: a test leaves nothing in the place it is run from."""
     files = {"anchors": "anchors.jsonl", "pages": "pages", "key_file": "headgate.key", "planes": "planes"}
     places: dict[str, Any] = {name: folder / file for name, file in files.items()}
+    places |= {"shelf": str(folder / "shelf"), "retrainings": folder / "retrainings"}
     return Settings(**(places | {"notify": None} | changes))

@@ -8,39 +8,47 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 from rich.console import Console
 
 from deployments.demo.board import Board
-from deployments.demo.callers import Callers, Live, Tally
+from deployments.demo.callers import Callers, Live
 from deployments.demo.permuted import permute_outcomes
 from deployments.demo.player import Player
-from deployments.demo.summary import Told, summary
+from deployments.demo.summary import Renewed, Told, summary
 from deployments.plans import write_plan
+from deployments.ports import address_of_new_versions
 from deployments.prefect_server import flows_here, start_prefect
 from deployments.processes import Processes, ended_by_signals, free_port
 from deployments.stack import LOST_STEP, Prepared, prepare, serve_model
 from headgate.adapters import store
 from headgate.adapters.lake import Lake
 from headgate.adapters.planes.envoy import EnvoyPlane
-from headgate.adapters.settings import Settings
-from headgate.adapters.stories import story_of
+from headgate.adapters.settings import Settings, variable_of
+from headgate.adapters.store import retrainings
 from headgate.plan import Plan, load_plan
 from headgate.report.page import render_page
+from headgate.rollout.state import Outcome, Tick
 from headgate.routing import FULL_BP
 from tasks import wiring
+
+if TYPE_CHECKING:
+    from deployments.demo.renewal import Renewal
+    from deployments.demo.service import DemoService
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 END = datetime(2014, 1, 6, tzinfo=UTC)
 EVERY = timedelta(days=7)
+#: Besides a drift, a schedule asks for retrainings, once a quarter: this is its day after the promotion.
+SCHEDULED = (datetime(2013, 12, 15, 3, tzinfo=UTC),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +58,11 @@ class Candidate:
     name: str
     service: str
     options: tuple[str, ...] = ()
+    kept: bool = False  # watched and retrained, once it is promoted
 
 
 CANDIDATES = (
-    Candidate("flights-gbm", "flight-delays"),
+    Candidate("flights-gbm", "flight-delays", kept=True),
     # The very same model, whose server lost one preprocessing step in redeployment.
     Candidate("flights-lost-step", "flight-delays-too", ("--lose-step", LOST_STEP)),
 )
@@ -87,12 +96,19 @@ def run_demo(run: Path, *, permute: bool, console: Console) -> dict[str, Any]:
         board = stack.enter_context(Board(console))
         prepared, api_url = _begin(run, processes, board, permute=permute)
         stack.enter_context(flows_here(run / "prefect", api_url))
-        told = [_play(candidate, run, prepared, stack, processes, board) for candidate in CANDIDATES]
-        result = summary(told, flow_runs=_flow_runs(api_url), seconds=time.monotonic() - began)
+        stage = _Stage(run, prepared, api_url, stack, processes, board)
+        played = [_play(candidate, stage) for candidate in CANDIDATES]
+        told = [one.first for one in played] + [later for one in played for later in one.later]
+        result = summary(
+            told,
+            flow_runs=_flow_runs(api_url),
+            seconds=time.monotonic() - began,
+            renewed=played[0].renewed,
+        )
         (run / "summary.json").write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
         page = render_page(
             [one.story for one in told],
-            title="Headgate demo: one climb, one fall",
+            title="Headgate demo: a climb, a fall, and what came after",
             generated_at=datetime.now(UTC),
             facts=_facts(result, permute=permute),
         )
@@ -104,7 +120,7 @@ def run_demo(run: Path, *, permute: bool, console: Console) -> dict[str, Any]:
 def _begin(run: Path, processes: Processes, board: Board, *, permute: bool) -> tuple[Prepared, str]:
     board.note("starting a Prefect server; building the request log; training both models")
     with ThreadPoolExecutor(1) as pool:
-        server = pool.submit(start_prefect, processes, run / "prefect", few_services=True)
+        server = pool.submit(start_prefect, processes, run / "prefect", few_services=True, automations=True)
         prepared = prepare(run)
         if permute:
             permute_outcomes(prepared.lake / "outcomes")
@@ -114,31 +130,99 @@ def _begin(run: Path, processes: Processes, board: Board, *, permute: bool) -> t
     return prepared, api_url
 
 
-def _play(
-    candidate: Candidate, run: Path, prepared: Prepared, stack: ExitStack, processes: Processes, board: Board
-) -> Told:
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """What every service of the demo runs on."""
+
+    run: Path
+    prepared: Prepared
+    api_url: str
+    stack: ExitStack
+    processes: Processes
+    board: Board
+
+
+@dataclass(frozen=True, slots=True)
+class _Played:
+    """One service: its candidate's rollout, and what came after it."""
+
+    first: Told
+    later: Sequence[Told] = ()
+    renewed: Renewed | None = None
+
+
+def _play(candidate: Candidate, stage: _Stage) -> _Played:
+    from deployments.demo.kept import told_of
+    from deployments.demo.renewal import Renewal
     from deployments.demo.service import DemoService
 
-    incumbent_url = serve_model(processes, f"{candidate.name}-incumbent", prepared.models.incumbent)
-    candidate_url = serve_model(
-        processes, f"{candidate.name}-candidate", prepared.models.candidate, *candidate.options
-    )
-    path = write_plan(run, candidate.name, candidate.service, incumbent_url, candidate_url)
-    plan = load_plan(path)
+    run, processes = stage.run, stage.processes
+    url = address_of_new_versions() if candidate.kept else None
+    plan, path = _plan_of(candidate, stage, url)
     plane = EnvoyPlane(run / "planes" / candidate.service, free_port())
-    stack.callback(plane.stop)
+    stage.stack.callback(plane.stop)
+    settings = _settings(run)
     adapters = wiring.Wiring(
-        engine=store.connect(f"sqlite:///{run / 'headgate.db'}"),
-        lake=Lake(run / "exchanges"),
+        engine=store.connect(settings.store_url),
+        lake=Lake(run / settings.lake),
         plane_of=lambda _service: plane,
-        settings=Settings(anchors=run / "anchors.jsonl", pages=run / "pages", key_file=run / "headgate.key"),
+        settings=settings,
     )
+    renewal = Renewal(processes, stage.api_url, candidate.service) if url else None
+    if renewal is not None:
+        renewal.start(_as_variables(settings))
     with wiring.use(adapters):
-        tally = Tally()
-        service = DemoService(plan, path, callers_of(plan, plane), "7d", live_traffic, tally)
-        player = Player(service, START, END, EVERY, told=lambda tick: board.told(plan.name, tick, tally.sent))
-        player.play()
-        return Told(story_of(adapters.engine, service.rollout), tally, plane.observe().share_bp)
+        service = DemoService(plan, path, callers_of(plan, plane), "7d", live_traffic)
+
+        def tell(tick: Tick) -> None:
+            stage.board.told(plan.name, tick, service.tally.sent)
+
+        last = Player(service, START, END, EVERY, told=tell).play()
+        first = told_of(service)
+        if renewal is None or last.state.outcome is not Outcome.PROMOTED:
+            return _Played(first)
+        return _go_on(first, service, renewal, last, stage)
+
+
+def _go_on(first: Told, service: DemoService, renewal: Renewal, promoted: Tick, stage: _Stage) -> _Played:
+    """Play the rest of the year: the promoted model is watched, and trained anew when the world moves."""
+    from deployments.demo.afterwards import play_on
+    from deployments.demo.kept import KeptService
+
+    renewal.ready()
+    kept = KeptService(service, renewal, SCHEDULED, stage.board.note)
+
+    def tell(tick: Tick) -> None:
+        stage.board.told(kept.of.plan.candidate.version, tick, kept.of.tally.sent)
+
+    weeks = -(-(promoted.at - START) // EVERY)
+    play_on(kept, START + weeks * EVERY, END, EVERY, tell)
+    known = retrainings.all(wiring.build().engine, service.plan.service)
+    return _Played(first, kept.told, Renewed(list(kept.drifts.values()), known))
+
+
+def _plan_of(candidate: Candidate, stage: _Stage, next_url: str | None) -> tuple[Plan, Path]:
+    """Serve both models, and return the plan that names where they are."""
+    models, processes, name = stage.prepared.models, stage.processes, candidate.name
+    incumbent = serve_model(processes, f"{name}-incumbent", models.incumbent)
+    served = serve_model(processes, f"{name}-candidate", models.candidate, *candidate.options)
+    path = write_plan(stage.run, name, candidate.service, incumbent, served, next_url)
+    return load_plan(path), path
+
+
+def _settings(run: Path) -> Settings:
+    """Return settings that keep everything in the run's folder."""
+    return Settings(
+        store_url=f"sqlite:///{run / 'headgate.db'}", home=run, lake="exchanges", shelf="shelf",
+        retrainings=Path("retrainings"), planes=Path("planes"), anchors=run / "anchors.jsonl",
+        pages=run / "pages", key_file=run / "headgate.key",
+    )  # fmt: skip
+
+
+def _as_variables(settings: Settings) -> dict[str, str]:
+    """Return the same settings for a process of its own."""
+    told = settings.model_dump(mode="json", exclude_unset=True)
+    return {variable_of(name): str(value) for name, value in told.items()}
 
 
 def callers_of(plan: Plan, plane: EnvoyPlane) -> Callers:

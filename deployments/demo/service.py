@@ -50,6 +50,8 @@ class DemoService:
         Length of a shadow window.
     live
         How much of the service's traffic is also sent live, by share in force (basis points).
+    operators
+        Their names and secrets, once they are enrolled.
     """
 
     plan: Plan
@@ -58,18 +60,18 @@ class DemoService:
     every: str
     live: Callable[[int], Live]
     tally: Tally = field(default_factory=Tally)
-    rollout: str = field(default="", init=False)
-    _secrets: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    rollout: str = ""
+    operators: dict[str, str] = field(default_factory=dict, repr=False)
 
     def open(self, now: datetime) -> None:
         """Enrol the operators, open the rollout (flow ``open``), and let them sign what its plan asks for."""
         for operator in OPERATORS:
             # Two services share the store and the operators: the second enrols them anew, for itself.
-            self._secrets[operator] = people.enrol(
+            self.operators[operator] = people.enrol(
                 operator, OPENED_BY, now, replace="the next service's demo"
             )
         self.rollout = open_rollout(str(self.path), now=now, opened_by=OPENED_BY)
-        self._sign(now)
+        self.sign(now)
 
     def shadow(self, now: datetime) -> None:
         """Score the windows that are due (flow ``shadow``)."""
@@ -109,7 +111,7 @@ class DemoService:
             )
             _refuse_silence(heard)
 
-    def _sign(self, now: datetime) -> None:
+    def sign(self, now: datetime) -> None:
         """Give every signature that the plan asks for."""
         for role in [signoff.role for signoff in self.plan.signoffs]:
             request = signing.signing_request(self.rollout, role)
@@ -126,7 +128,7 @@ class DemoService:
     def _proof(self, number: int, request: str, answer: str) -> tuple[str, str]:
         """Return an operator's name, and the code they compute for this answer."""
         operator = OPERATORS[number]
-        return operator, code_of(self._secrets[operator], request, answer, datetime.now(UTC))
+        return operator, code_of(self.operators[operator], request, answer, datetime.now(UTC))
 
 
 def _refuse_silence(heard: people.Heard) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from deployments.demo.callers import Tally
+from headgate.adapters.store.retrainings import Retraining
 from headgate.report.story import Story
-from headgate.rollout.state import Tick
+from headgate.rollout.state import Outcome, Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +26,24 @@ class Told:
     observed_bp: int | None
 
 
-def summary(told: Sequence[Told], *, flow_runs: int, seconds: float) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """What became of the promoted model: drifts as `headgate.report.monitoring.drifts` tells them."""
+
+    drifts: Sequence[Mapping[str, Any]] = ()
+    retrainings: Sequence[Retraining] = ()
+
+
+def summary(
+    told: Sequence[Told], *, flow_runs: int, seconds: float, renewed: Renewed | None = None
+) -> dict[str, Any]:
     """Return the content of ``summary.json``."""
+    renewed = renewed or Renewed()
+    outcomes = {one.story.rollout: one.story.outcome for one in told}
     return {
         "rollouts": [_rollout(one) for one in told],
+        "drift": [_drift(one) for one in renewed.drifts],
+        "retrainings": [_retraining(one, outcomes) for one in renewed.retrainings],
         "flow_runs": flow_runs,
         "live_requests": sum(one.tally.sent for one in told),
         "candidate_requests_by_step": _added(candidate_requests(one.story, one.tally) for one in told),
@@ -53,6 +69,25 @@ def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for count in counts:
         total.update(count)
     return dict(sorted(total.items(), key=lambda item: float(item[0])))
+
+
+def _drift(one: Mapping[str, Any]) -> dict[str, Any]:
+    at = datetime.fromisoformat(one["at"])
+    return {"at": _utc(at), "columns": list(one["columns"]), "reason": one["reason"]}
+
+
+def _retraining(one: Retraining, outcomes: Mapping[str, Outcome | None]) -> dict[str, Any]:
+    """Return a retraining; ``accepted`` is null where it never ended, ``outcome`` without a rollout."""
+    outcome = outcomes.get(one.rollout)
+    return {
+        "at": _utc(one.claim.at),
+        "trigger": one.claim.trigger,
+        "accepted": one.accepted,
+        "reason": one.reason,
+        "version": one.version or None,
+        "rollout": one.rollout or None,
+        "outcome": outcome.value if outcome else None,
+    }
 
 
 def _rollout(one: Told) -> dict[str, Any]:

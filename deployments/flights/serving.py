@@ -1,6 +1,6 @@
 """One trained model as one HTTP process, speaking the Open Inference Protocol v2.
 
-    python -m deployments.flights.serving --model runs/shelf/gbm-2.skops --name delays --port 8102
+    python -m deployments.flights.serving --model runs/shelf/delays/gbm-2.skops --name delays --port 8102
 
 Every answer names the model's version, in the header ``x-model-version`` and, where the protocol has a
 place for it, in the body. It listens on loopback only and stops on SIGTERM after the answers under way.

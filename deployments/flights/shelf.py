@@ -1,8 +1,9 @@
-"""Trained models on a shelf: model and preprocessing in one file, and a card beside it.
+"""The example's models on Headgate's shelf: model and preprocessing in one file, and a card beside it.
 
-``gbm-2.skops`` holds the estimator and its steps, so neither travels without the other. ``gbm-2.json``
-is the card: what it is, what it was trained on, how well it did. skops stores no code, unlike pickle;
-a type outside `TRUSTED` is refused before anything is built from the file.
+``delays/gbm-2.skops`` holds the estimator and its steps, so neither travels without the other. ``gbm-2.json``
+is the card: what it is, what it was trained on, how well it did. ``gbm-2.profile`` is what it learned from,
+for the monitor. skops stores no code, unlike pickle; a type outside `TRUSTED` is refused before anything is
+built.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import skops.io
 
 from deployments.flights.preprocessing import Columns, Floats, Preprocessing
 from headgate.errors import InputError
+from headgate.ports import MODEL
 
 TRUSTED = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",)
 """Types skops does not know and we do: the trees of gradient boosting, an array of nodes each."""
@@ -47,25 +50,36 @@ class Shelved:
         return chances
 
 
-def save(shelf: Path, estimator: Any, preprocessing: Preprocessing, card: Mapping[str, Any]) -> Path:
-    """Write model and card, and return the path of the model.
+def save(
+    shelf: Path,
+    estimator: Any,
+    preprocessing: Preprocessing,
+    card: Mapping[str, Any],
+    parts: Mapping[str, bytes] = MappingProxyType({}),
+) -> Path:
+    """Put model and card on the shelf, and return the path of the model.
 
     ``card`` names at least ``name`` and ``version``; the features, the fingerprint of the preprocessing and
     the sha256 of the file are added. The file's bytes differ from one training to the next, as skops writes
-    times and object numbers into them; what the model answers does not.
+    times and object numbers into them; what the model answers does not. A version that is there stays.
+
+    Parameters
+    ----------
+    parts
+        What is kept beside the model, e.g. the profile of what it learned from.
     """
-    shelf.mkdir(parents=True, exist_ok=True)
-    path = shelf / f"{card['version']}.skops"
-    skops.io.dump({"estimator": estimator, "preprocessing": json.dumps(preprocessing.to_json())}, path)
+    from headgate.adapters.places import place_of  # not for the servers, which only load
+    from headgate.adapters.shelf import FolderShelf
+
+    stored = {"estimator": estimator, "preprocessing": json.dumps(preprocessing.to_json())}
     full = {
         **card,
         "features": list(preprocessing.features),
         "steps": [step.name for step in preprocessing.steps],
         "preprocessing_sha256": preprocessing.fingerprint,
-        "file_sha256": _sha256(path),
     }
-    path.with_suffix(".json").write_text(json.dumps(full, indent=2) + "\n", encoding="utf-8")
-    return path
+    everything = {MODEL: skops.io.dumps(stored), **parts}
+    return Path(FolderShelf(place_of(shelf)).put(card["name"], card["version"], everything, full).place)
 
 
 def load(path: Path) -> Shelved:

@@ -35,8 +35,12 @@ from deployments.flights.preprocessing import (
 from deployments.flights.requests import NUMBERS, WORDS
 from deployments.flights.shelf import Shelved, save
 from headgate.errors import InputError
+from headgate.plan import load_plan
+from headgate.ports import PROFILE
+from headgate.profile import Profile, take, to_bytes
 
 NAME = "delays"
+PLAN = Path(__file__).with_name("plan.yaml")
 SINCE = datetime(2013, 1, 1, tzinfo=UTC)
 HOLDOUT = datetime(2013, 3, 1, tzinfo=UTC)
 UNTIL = datetime(2013, 4, 1, tzinfo=UTC)
@@ -76,6 +80,18 @@ def train(lake: Path, shelf: Path) -> Trained:
             incumbent=_train_one(table, shelf, "logistic-1", fit_logistic),
             candidate=_train_one(table, shelf, "gbm-2", fit_boosting),
         )
+
+
+def profile_of(table: pa.Table, model: Shelved) -> Profile:
+    """Return what a model learned from and what it says to that, for live requests to be held against."""
+    plan = load_plan(PLAN)
+    contract = plan.input
+    assert contract is not None  # noqa: S101 - the example has one
+    score = model.probability(columns_of(table))
+    said = {"score": score, "decision": score >= plan.prediction.threshold}  # as the monitor calls them
+    for name, values in said.items():
+        table = table.append_column(name, pa.array(values))
+    return take(table, columns=[*contract.columns, *said], at="at", contract=contract.columns)
 
 
 def labelled(lake: Path, since: datetime, until: datetime) -> pa.Table:
@@ -162,16 +178,18 @@ def _train_one(table: pa.Table, shelf: Path, version: str, fit: Fit) -> Path:
     first, rest = table.filter(early), table.filter(pc.invert(early))
     holdout = _figures(Shelved(*_fitted(first, fit), {}), rest)
     estimator, preprocessing = _fitted(table, fit)
+    model = Shelved(estimator, preprocessing, {})
     card = {
         "name": NAME,
         "version": version,
         "label": "late",
         "training": {"since": SINCE.isoformat(), "until": UNTIL.isoformat(), "rows": table.num_rows},
         "training_sha256": _digest(table),
-        "in_sample": _figures(Shelved(estimator, preprocessing, {}), table),
+        "in_sample": _figures(model, table),
         "holdout": {"since": HOLDOUT.isoformat(), "until": UNTIL.isoformat(), **holdout},
     }
-    return save(shelf, estimator, preprocessing, card)
+    learned_from = {PROFILE: to_bytes(profile_of(table, model))}
+    return save(shelf, estimator, preprocessing, card, learned_from)
 
 
 def _fitted(table: pa.Table, fit: Fit) -> tuple[Any, Preprocessing]:

@@ -2,31 +2,31 @@
 
     <root>/exchanges/<rollout>/<window>.parquet
 
+Root and logs are folders, or addresses of an object store: `headgate.adapters.places`.
+
 A window's file appears whole or not at all, and never changes once it is there.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
-import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
+from headgate.adapters.logs import between, in_order, instant, moment, open_log, read, stream
+from headgate.adapters.places import Place, place_of
 from headgate.errors import InputError, LakeError
 from headgate.plan.model import ALL, Plan
 from headgate.routing import FULL_BP
-from headgate.tables import EXCHANGES, INSTANT
+from headgate.tables import EXCHANGES
 from headgate.tables.slices import SLICE, slice_columns
 
 _COUNTS = b"headgate.counts"
@@ -37,14 +37,14 @@ _LONGEST_NAME = 200
 class Kept:
     """The exchanges of one window as they are kept, and what was counted while they were made."""
 
-    path: Path
+    path: Place
     digest: str
     table: pa.Table
     counts: Mapping[str, int]
 
 
 class Lake:
-    """Parquet in folders.
+    """Parquet in folders, here or in an object store.
 
     Parameters
     ----------
@@ -54,18 +54,20 @@ class Lake:
         Folder that relative paths in a plan start from; None: the working directory.
     """
 
-    def __init__(self, root: Path, base: Path | None = None) -> None:
-        self._root = Path(root)
-        self._base = base or Path()
+    def __init__(self, root: Path | Place, base: Path | None = None) -> None:
+        self._root = root if isinstance(root, Place) else place_of(root)
+        self._base = base
 
     # ------------------------------------------------------------ what others write
 
-    def read_requests(self, plan: Plan, start: datetime, end: datetime) -> pa.Table:
+    def read_requests(
+        self, plan: Plan, start: datetime, end: datetime, besides: Sequence[str] = ()
+    ) -> pa.Table:
         """Return the requests with ``start <= at < end``, in order of time and id.
 
         Only the columns the plan names are read: id, at, entity, those of the input contract, of the
-        segments and of the slices; without a contract all columns, for then the models get them all.
-        ``at`` is returned in UTC.
+        segments and of the slices, and those asked for ``besides``; without a contract all columns, for then
+        the models get them all. ``at`` is returned in UTC.
 
         Raises
         ------
@@ -77,16 +79,30 @@ class Lake:
         when = plan.requests.at
         by = plan.segments.by if plan.segments else ()
         wanted = [plan.requests.id, when, plan.unit.entity, *by, *slice_columns(plan)]
-        source = self._dataset(plan.requests.path, "requests.path", [*wanted, *_contract(plan)], [when])
-        columns = list(dict.fromkeys([*wanted, *_contract(plan)])) if plan.input else None
-        at = _instant(source, when)
-        inside = (at >= _scalar(start, "start")) & (at < _scalar(end, "end"))
-        return _sorted(_read(source, inside, columns), when, plan.requests.id)
+        wanted = list(dict.fromkeys([*wanted, *_contract(plan), *besides]))
+        source = self._requests(plan, wanted)
+        inside = between(source, when, start, end)
+        return in_order(read(source, inside, wanted if plan.input else None), when, plan.requests.id)
+
+    def request_columns(self, plan: Plan) -> list[str]:
+        """Return the columns of the request log; raises as `read_requests` does."""
+        names: list[str] = self._requests(plan, [plan.requests.id, plan.requests.at]).schema.names
+        return names
+
+    def stream_requests(
+        self, plan: Plan, start: datetime, end: datetime, columns: Sequence[str]
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield these columns of the requests with ``start <= at < end``, however many they are.
+
+        Batches come in the order of the files. Raises as `read_requests` does.
+        """
+        source = self._requests(plan, [plan.requests.at, *columns])
+        yield from stream(source, between(source, plan.requests.at, start, end), columns)
 
     def undated_requests(self, plan: Plan) -> int:
         """Return how many requests have no time at all: they belong to no window and are never scored."""
         when = plan.requests.at
-        source = self._dataset(plan.requests.path, "requests.path", [when], [when])
+        source = self._requests(plan, [when])
         return int(source.count_rows(filter=ds.field(when).is_null()))
 
     def read_outcomes(
@@ -108,21 +124,30 @@ class Lake:
         known_at = plan.outcomes.known_at
         overridden = [plan.outcomes.overridden] if plan.outcomes.overridden else []
         columns = [plan.requests.id, plan.outcomes.label, known_at, *overridden]
-        source = self._dataset(plan.outcomes.path, "outcomes.path", columns, [known_at])
-        at = _instant(source, known_at)
-        known = at <= _scalar(known_before, "known_before")
+        where = place_of(plan.outcomes.path, self._base)
+        source = open_log(where, "outcomes.path", columns, [known_at])
+        at = instant(source, known_at)
+        known = at <= moment(known_before, "known_before")
         if known_after is not None:
-            known &= at >= _scalar(known_after, "known_after")
+            known &= at >= moment(known_after, "known_after")
         known |= at.is_null()
-        return _sorted(_read(source, known, columns), known_at, plan.requests.id)
+        return in_order(read(source, known, columns), known_at, plan.requests.id)
+
+    def stream_outcomes(self, plan: Plan, known_after: datetime) -> Iterator[pa.RecordBatch]:
+        """Yield id, label and time of the outcomes known from then on; raises as `read_outcomes` does."""
+        known_at = plan.outcomes.known_at
+        columns = [plan.requests.id, plan.outcomes.label, known_at]
+        source = open_log(place_of(plan.outcomes.path, self._base), "outcomes.path", columns, [known_at])
+        yield from stream(source, instant(source, known_at) >= moment(known_after, "known_after"), columns)
 
     # ------------------------------------------------------------ what we write
 
-    def write_exchanges(self, rollout: str, window: str, table: pa.Table) -> tuple[Path, str]:
+    def write_exchanges(self, rollout: str, window: str, table: pa.Table) -> tuple[Place, str]:
         """Keep the exchanges of a window, once; return the file and the sha256 of its bytes.
 
         A window that is there already stays as it is, whatever ``table`` holds: evidence may have
-        been drawn from it. Of two writers at once one wins, and both return the winner's digest.
+        been drawn from it. Of two writers at once one wins, and both return the winner's digest (in an object
+        store that cannot be had: see `Place.put_once`).
 
         Raises
         ------
@@ -134,9 +159,11 @@ class Lake:
         final = self._folder(rollout) / f"{_file_name(window)}.parquet"
         try:
             if not _complete(final):
-                final.parent.mkdir(parents=True, exist_ok=True)
-                _write_once(table, final)
-            return final, _digest(final)
+                repeating = _repeating(table.schema)
+                final.put_once(
+                    lambda file: pq.write_table(table, file, compression="zstd", use_dictionary=repeating)
+                )
+            return final, final.digest()
         except (OSError, pa.ArrowException) as err:
             raise LakeError(
                 f"{final}: asked to keep the exchanges of window {window!r}; found {err}; nothing was kept: "
@@ -166,12 +193,12 @@ class Lake:
             If the file cannot be read.
         """
         final = self._folder(rollout) / f"{_file_name(window)}.parquet"
-        if not _complete(final):
-            return None
         try:
-            table = pq.ParquetFile(final).read()
+            if not _complete(final):
+                return None
+            table = final.parquet().read()
             counts = json.loads((table.schema.metadata or {}).get(_COUNTS, b"{}"))
-            return Kept(final, _digest(final), table, counts)
+            return Kept(final, final.digest(), table, counts)
         except (OSError, ValueError, pa.ArrowException) as err:
             raise LakeError(f"{final}: exchanges cannot be read: {err}; restore or remove the file") from err
 
@@ -185,15 +212,10 @@ class Lake:
         LakeError
             If a file cannot be read.
         """
-        folder = self._folder(rollout)
-        if not any(folder.glob("[!.]*.parquet")):
+        source = self._exchanges(rollout)
+        if source is None:
             return EXCHANGES.empty_table()
-        try:
-            source = ds.dataset(str(folder), format="parquet")
-        except (OSError, pa.ArrowException) as err:
-            raise LakeError(f"{folder}: exchanges cannot be read: {err}; restore or remove the file") from err
-        inside = (ds.field("at") >= _scalar(start, "start")) & (ds.field("at") < _scalar(end, "end"))
-        return _sorted(_read(source, inside, None), "at", "request_id")
+        return in_order(read(source, between(source, "at", start, end), None), "at", "request_id")
 
     def exposed(self, rollout: str, before: datetime, slice_: str = ALL) -> frozenset[str]:
         """Return the entities of a slice that were in a split (0 < share < 100 %) before a time.
@@ -203,80 +225,40 @@ class Lake:
         LakeError
             If a file cannot be read.
         """
-        folder = self._folder(rollout)
-        if not any(folder.glob("[!.]*.parquet")):
+        source = self._exchanges(rollout)
+        if source is None:
             return frozenset()
         share = ds.field("share_bp")
-        rows = (ds.field("at") < _scalar(before, "before")) & (share > 0) & (share < FULL_BP)
+        rows = (ds.field("at") < moment(before, "before")) & (share > 0) & (share < FULL_BP)
         if slice_ != ALL:
             rows &= ds.field(SLICE) == slice_
-        source = ds.dataset(str(folder), format="parquet")
-        return frozenset(pc.unique(_read(source, rows, ["entity"])["entity"]).to_pylist())
+        return frozenset(pc.unique(read(source, rows, ["entity"])["entity"]).to_pylist())
 
-    def _folder(self, rollout: str) -> Path:
+    def place(self, *names: str) -> Place:
+        """Return a file of ours beside the exchanges; its folders may not be there yet."""
+        place = self._root
+        for name in names:
+            place = place / quote(name, safe=" .")
+        return place
+
+    def _folder(self, rollout: str) -> Place:
         return self._root / "exchanges" / _file_name(rollout)
 
-    def _dataset(self, path: str, key: str, columns: Iterable[str], times: Iterable[str]) -> ds.Dataset:
-        where = self._base / path
-        if not where.exists():
-            raise InputError(
-                f"{key}: asked Parquet at {where}; found nothing there; correct the path in the plan"
-            )
+    def _exchanges(self, rollout: str) -> ds.Dataset | None:
+        """Return all that is kept of a rollout; None before its first window."""
+        folder = self._folder(rollout)
         try:
-            source = ds.dataset(str(where), format="parquet")
+            return folder.dataset() if folder.files(".parquet") else None
         except (OSError, pa.ArrowException) as err:
-            raise LakeError(f"{where}: not readable as Parquet: {err}; restore or remove the file") from err
-        names = source.schema.names
-        if not names:
-            raise InputError(f"{key}: asked Parquet at {where}; found no file in that folder")
-        missing = [column for column in dict.fromkeys(columns) if column not in names]
-        if missing:
-            raise InputError(
-                f"{key}: asked columns {missing} in {where}; found {names}; correct the plan or the log"
-            )
-        for column in times:
-            _check_zone(source.schema.field(column), f"{key}: {where}")
-        return source
+            raise LakeError(f"{folder}: exchanges cannot be read: {err}; restore or remove the file") from err
+
+    def _requests(self, plan: Plan, columns: Iterable[str]) -> ds.Dataset:
+        where = place_of(plan.requests.path, self._base)
+        return open_log(where, "requests.path", columns, [plan.requests.at])
 
 
 def _contract(plan: Plan) -> list[str]:
     return list(plan.input.columns) if plan.input else []
-
-
-def _check_zone(field: pa.Field, where: str) -> None:
-    if not pa.types.is_timestamp(field.type) or field.type.tz is None:
-        raise InputError(
-            f"{where}: asked column {field.name!r} as timestamps with a time zone; found {field.type}; "
-            "write them in UTC, a time without a zone is a guess"
-        )
-
-
-def _scalar(at: datetime, name: str) -> pa.Scalar:
-    if at.tzinfo is None:
-        raise InputError(f"{name}: asked an aware time; found {at.isoformat()} without a zone; pass UTC")
-    return pa.scalar(at, INSTANT)
-
-
-def _instant(source: ds.Dataset, column: str) -> pc.Expression:
-    """Return the column in UTC microseconds. As it is where it can be, so that files can be skipped."""
-    field = ds.field(column)
-    return field if source.schema.field(column).type == INSTANT else field.cast(INSTANT, safe=False)
-
-
-def _read(source: ds.Dataset, rows: pc.Expression, columns: list[str] | None) -> pa.Table:
-    try:
-        return source.to_table(columns=columns, filter=rows)
-    except (OSError, pa.ArrowException) as err:
-        raise LakeError(f"{source.files[:1]} and others: cannot be read: {err}") from err
-
-
-def _sorted(table: pa.Table, when: str, request_id: str) -> pa.Table:
-    """Put times in UTC and rows in an order that does not depend on how files are cut."""
-    if table.schema.field(when).type != INSTANT:
-        # Nanoseconds lose their last three digits.
-        in_utc = table[when].cast(INSTANT, safe=False)
-        table = table.set_column(table.schema.get_field_index(when), when, in_utc)
-    return table.sort_by([(when, "ascending"), (request_id, "ascending")])
 
 
 def _file_name(text: str) -> str:
@@ -296,43 +278,18 @@ def _file_name(text: str) -> str:
     return name
 
 
-def _complete(path: Path) -> bool:
-    if not path.exists():
+def _complete(file: Place) -> bool:
+    if not file.exists():
         return False
     try:
-        pq.read_metadata(path)
+        file.parquet().metadata  # noqa: B018 - read to see whether it can be
     except pa.ArrowException:
-        # Not written by `_write_once`, which never leaves such a file: a damaged disk or a stray copy.
-        path.unlink()
+        # Not written by `put_once`, which never leaves such a file: a damaged disk or a stray copy.
+        file.remove()
         return False
     return True
-
-
-def _write_once(table: pa.Table, final: Path) -> None:
-    """Put a whole file in place unless there is one, and make it outlive a power cut."""
-    part = final.with_name(f".{uuid4().hex}.part")  # readers of the folder skip names with a dot
-    try:
-        with part.open("xb") as file:
-            pq.write_table(table, file, compression="zstd", use_dictionary=_repeating(table.schema))
-            file.flush()
-            os.fsync(file.fileno())
-        # link, not rename: it refuses where another writer was first, who is then the one to keep.
-        with contextlib.suppress(FileExistsError):
-            os.link(part, final)
-    finally:
-        part.unlink(missing_ok=True)
-    folder = os.open(final.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _repeating(schema: pa.Schema) -> list[str]:
     """Return the columns worth a dictionary: it costs half the time of writing where nothing repeats."""
     return [f.name for f in schema if pa.types.is_string(f.type) and f.name != "request_id"]
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

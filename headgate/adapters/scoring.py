@@ -63,6 +63,17 @@ class Scored:
     versions: Mapping[Side, Mapping[str, int]]
 
 
+def joined(parts: Sequence[Scored]) -> Scored:
+    """Return a window that was scored in parts, oldest first, as if it had been scored at once."""
+    counts: Counter[str] = Counter()
+    versions: dict[Side, Counter[str]] = {side: Counter() for side in Side}
+    for part in parts:
+        counts.update(part.counts)
+        for side, found in part.versions.items():
+            versions[side].update(found)
+    return Scored(pa.concat_tables(part.table for part in parts), dict(counts), versions)
+
+
 async def score(
     requests: pa.Table,
     plan: Plan,
@@ -115,23 +126,23 @@ async def score(
     counts["scored"], counts["rejected"] = int(allowed.sum()), int((~allowed).sum())
 
     rows = np.flatnonzero(allowed)
-    batches = _Batches(_sent(table.take(pa.array(rows)), plan), plan.serving.batch)
-    answers = await _ask(batches, {Side.INCUMBENT: incumbent, Side.CANDIDATE: candidate}, plan, progress)
+    batches = Batches(sent(table.take(pa.array(rows)), plan), plan.serving.batch)
+    answers = await ask(batches, {Side.INCUMBENT: incumbent, Side.CANDIDATE: candidate}, plan, progress)
 
     columns: dict[str, Any] = {name: table[name] for name in REQUESTS.names}
     columns["window"] = pa.repeat(window, table.num_rows)
     frozen = versions or {Side.INCUMBENT: plan.incumbent.version, Side.CANDIDATE: plan.candidate.version}
     found = {}
     for side in Side:
-        known = [_only(frozen[side], answer, side, counts) for answer in answers[side]]
-        columns |= _answered(side, known, rows, table.num_rows)
-        counted, found[side] = _counted(side, known)
+        known = [only_version(frozen[side], answer, side, counts) for answer in answers[side]]
+        columns |= answer_columns(side, known, rows, table.num_rows)
+        counted, found[side] = count_answers(side, known)
         counts.update(counted)
     rejected = {row: reasons.get(row) for row in np.flatnonzero(~allowed).tolist()}
     columns["reject_reason"] = pa.array([rejected.get(i) for i in range(table.num_rows)], pa.string())
     columns["share_bp"] = pa.array(_shares(table, share_of), pa.int32())
     segments = segment_columns if segment_columns is not None else plan.segments.by if plan.segments else ()
-    columns |= {SEGMENT + column: _segment(table, column) for column in segments}
+    columns |= {SEGMENT + column: segment_column(table, column) for column in segments}
     costs = any(gate.metric is Metric.COST for gate in plan.gates)
     schema = exchanges_schema(segments, sliced=bool(plan.slices), costs=costs)
     columns |= {SLICE: table[SLICE]} if plan.slices else {}
@@ -162,7 +173,14 @@ def _shares(table: pa.Table, share_of: Shares) -> npt.NDArray[np.int32]:
     return shares
 
 
-def _segment(table: pa.Table, column: str) -> pa.ChunkedArray:
+def segment_column(table: pa.Table, column: str) -> pa.ChunkedArray:
+    """Return a column as the texts that segments are told apart by.
+
+    Raises
+    ------
+    InputError
+        If it is not there.
+    """
     if column not in table.column_names:
         raise InputError(
             f"requests: asked segment column {column!r}; found {', '.join(table.column_names)}; "
@@ -171,10 +189,10 @@ def _segment(table: pa.Table, column: str) -> pa.ChunkedArray:
     return table[column].cast(pa.string())
 
 
-_Batch = tuple[int, Shared]
+Batch = tuple[int, Shared]
 
 
-class _Batches:
+class Batches:
     """The requests to score, cut into batches and put into the models' form one at a time."""
 
     def __init__(self, table: pa.Table, size: int) -> None:
@@ -182,7 +200,7 @@ class _Batches:
         self._size = size
         self.total = table.num_rows
 
-    def __iter__(self) -> Iterator[_Batch]:
+    def __iter__(self) -> Iterator[Batch]:
         for start in range(0, self.total, self._size):
             parts = {name: column.slice(start, self._size) for name, column in self._columns.items()}
             yield start // self._size, Shared((name, _values(part)) for name, part in parts.items())
@@ -197,7 +215,7 @@ def _values(column: pa.Array) -> Sequence[Any]:
     return values
 
 
-def _sent(table: pa.Table, plan: Plan) -> pa.Table:
+def sent(table: pa.Table, plan: Plan) -> pa.Table:
     """Keep what the models are sent: the contract's columns, in its types; without one, all features."""
     if plan.input is None:
         own = {*REQUESTS.names, plan.requests.id, plan.requests.at, *([SLICE] if plan.slices else [])}
@@ -206,15 +224,15 @@ def _sent(table: pa.Table, plan: Plan) -> pa.Table:
     return pa.table({n: table[n] if kind is None else table[n].cast(kind) for n, kind in kinds.items()})
 
 
-async def _ask(
-    batches: _Batches, models: Mapping[Side, Model], plan: Plan, progress: Progress | None
+async def ask(
+    batches: Batches, models: Mapping[Side, Model], plan: Plan, progress: Progress | None
 ) -> dict[Side, list[Answers]]:
     """Return each side's answers in the order of the batches, whatever the order of completion."""
     done: dict[Side, dict[int, Answers]] = {side: {} for side in models}
     scored = dict.fromkeys(models, 0)
     # A queue each, so that a fast side need not wait for every batch of the slow one; short, so that it
     # does not run away and leave the whole window in memory.
-    todo: dict[Side, asyncio.Queue[_Batch | None]] = {
+    todo: dict[Side, asyncio.Queue[Batch | None]] = {
         side: asyncio.Queue(plan.serving.concurrency) for side in models
     }
 
@@ -240,7 +258,7 @@ async def _ask(
     return {side: [answer for _, answer in sorted(done[side].items())] for side in models}
 
 
-def _only(version: str, answer: Answers, side: Side, counts: Counter[str]) -> Answers:
+def only_version(version: str, answer: Answers, side: Side, counts: Counter[str]) -> Answers:
     """Return the answer as it is, or as invalid if another version than was frozen gave it."""
     if answer.version in (None, version):
         return answer
@@ -255,7 +273,7 @@ def _only(version: str, answer: Answers, side: Side, counts: Counter[str]) -> An
     )
 
 
-def _answered(
+def answer_columns(
     side: Side, answers: Sequence[Answers], rows: npt.NDArray[np.intp], total: int
 ) -> dict[str, pa.Array]:
     """Return one side's three columns; rows that were not asked are rejected."""
@@ -276,7 +294,7 @@ def _answered(
     }
 
 
-def _counted(side: Side, answers: Sequence[Answers]) -> tuple[Counter[str], dict[str, int]]:
+def count_answers(side: Side, answers: Sequence[Answers]) -> tuple[Counter[str], dict[str, int]]:
     """Return one side's requests by status, and its good answers by version."""
     counts: Counter[str] = Counter()
     versions: Counter[str] = Counter()

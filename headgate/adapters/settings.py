@@ -33,8 +33,19 @@ class Settings(BaseSettings):
         "`postgresql://user@host/database`.",
     )
     home: Path = Field(Path(), description="Folder that relative paths in plans, lake and planes start from.")
-    lake: Path = Field(
-        Path("runs/lake"), description="Folder of the exchanges that shadow windows write, below `home`."
+    lake: str = Field(
+        "runs/lake",
+        description="Where shadow windows keep their exchanges: a folder below `home`, or an address such as "
+        "`s3://bucket/folder` (docs/scale.md).",
+    )
+    shelf: str = Field(
+        "runs/shelf",
+        description="Where trained models are kept: a folder below `home`, an address such as "
+        "`s3://bucket/folder`, or an MLflow registry as `mlflow+` and its address (docs/retraining.md).",
+    )
+    retrainings: Path = Field(
+        Path("runs/retrainings"),
+        description="Folder of retrainings under way, below `home`: what the trainer gets, says and makes.",
     )
     planes: Path = Field(
         Path("runs/planes"), description="Folder with one folder per service's traffic plane, below `home`."
@@ -69,6 +80,11 @@ class Settings(BaseSettings):
         None,
         description="Where alerts go that a plan names no route for: a URL or `block:<type>/<name>` of a "
         "Prefect block. Unset: nowhere.",
+    )
+    dask: str | None = Field(
+        None,
+        description="Address of a Dask scheduler, e.g. `tcp://dask:8786`: scoring and profiling of a window "
+        "are spread over its workers (docs/scale.md). Unset: this process does it.",
     )
     work_pool: str = Field("headgate", description="Prefect work pool that the deployments run in.")
     clock: Path | None = Field(

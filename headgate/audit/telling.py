@@ -199,6 +199,23 @@ def _fact(row: Values) -> _Told:
     return f"frozen: {row['name']}", (row["value"],)
 
 
+def _monitored(row: Values) -> _Told:
+    span = f"{shown(row['since'])} to {shown(row['until'])}"
+    title = f"{row['service']}: {row['kind']} of {span}: {row['verdict'].replace('_', ' ')}"
+    served = f"served by version {row['version']}" if row["version"] else ""
+    return title, (served, *(str(one) for one in json.loads(row["body"]).get("reasons", ())))
+
+
+def _retraining(row: Values) -> _Told:
+    return f"retraining of {row['service']} begins, by {row['trigger']}", (f"asked by {row['origin']}",)
+
+
+def _retrained(row: Values) -> _Told:
+    said = "accepted" if row["accepted"] else "refused"
+    version = f"version {row['version']}" if row["version"] else ""
+    return f"retraining {row['retraining_id']}: its model is {said}", (row["reason"], version)
+
+
 def _unknown(row: Values) -> _Told:
     return "a row", tuple(f"{name}: {value}" for name, value in row.items())
 
@@ -225,4 +242,7 @@ _TOLD: dict[str, tuple[Part, Callable[[Any], _Told]]] = {
     "delivery": (Part.TOLD, _delivery),
     "incident": (Part.TOLD, _incident),
     "fact": (Part.FROZEN, _fact),
+    "monitored": (Part.PREDICTED, _monitored),
+    "retraining": (Part.DECIDED, _retraining),
+    "retrained": (Part.DECIDED, _retrained),
 }

@@ -4,8 +4,8 @@ A module of commands hangs them up when it is imported; the order here is that o
 """
 
 from headgate.cli import (  # isort: skip
-    rollouts, status, glance, power, backtest, premortem, people, signoffs, approvers, stops, audit, stacks,
-    automations, doctor,
+    rollouts, status, glance, monitoring, retraining, power, backtest, premortem, profile, drift,
+    sample, people, signoffs, approvers, stops, audit, stacks, automations, doctor,
 )  # fmt: skip
 from headgate.cli.root import app
 
@@ -16,11 +16,16 @@ __all__ = [
     "automations",
     "backtest",
     "doctor",
+    "drift",
     "glance",
+    "monitoring",
     "people",
     "power",
     "premortem",
+    "profile",
+    "retraining",
     "rollouts",
+    "sample",
     "signoffs",
     "stacks",
     "status",

@@ -51,6 +51,12 @@ def demo(
             f"{len(rollout['ticks'])} ticks",
             highlight=False,
         )
+    for drift in result["drift"]:
+        out.print(f"{drift['at'][:10]} drift of {', '.join(drift['columns'])}", highlight=False)
+    for one in result["retrainings"]:
+        word = {True: "accepted", False: "refused", None: "never ended"}[one["accepted"]]
+        went = f", its rollout: {one['outcome'] or 'under way when the data ends'}" if one["rollout"] else ""
+        out.print(f"{one['at'][:10]} retrained by {one['trigger']}: {word}{went}", highlight=False)
     out.print(
         f"{result['live_requests']:,} live requests, {result['dropped_requests']} dropped, "
         f"{result['failed_answers']} failed; {result['flow_runs']} flow runs; {result['seconds']:.0f} s",

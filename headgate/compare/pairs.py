@@ -112,7 +112,7 @@ def batch_of(
     keys = [key for key in ("entity", "request_id", "at", "window") if key in rows.column_names]
     rows = rows.sort_by([(key, "ascending") for key in keys])
     rows = rows.filter(pa.array(_changes(rows["entity"]) | _changes(rows["request_id"])))
-    joined = _with_outcomes(plan, rows, outcomes, end)
+    joined = with_outcomes(plan, rows, outcomes, end)
     before = np.asarray(pc.is_in(rows["entity"], value_set=pa.array(sorted(exposed), pa.string())))
     return batch_from(plan, joined, span, entries, segments, salt=salt, exposed_before=before)
 
@@ -192,7 +192,7 @@ def _floats(column: pa.ChunkedArray) -> Floats:
     return np.asarray(column.cast(pa.float64()), dtype=np.float64)
 
 
-def _with_outcomes(plan: Plan, rows: pa.Table, outcomes: pa.Table, end: datetime) -> pa.Table:
+def with_outcomes(plan: Plan, rows: pa.Table, outcomes: pa.Table, end: datetime) -> pa.Table:
     """Return the rows with their outcomes. Only what was known at closing is looked at, duplicates too."""
     ids, asked = rows["request_id"], plan.outcomes
     closed = pa.scalar(end + asked.maturity, pa.timestamp("us", tz="UTC"))

@@ -28,6 +28,8 @@ class NoticeKind(StrEnum):
     BREAK_GLASS = "break_glass"
     SILENCE = "silence"
     DRIFT = "drift"
+    DEGRADED = "degraded"  # the serving model does worse than it did
+    NO_DATA = "no_data"  # requests or labels have stopped coming
 
 
 class Escalation(Part):

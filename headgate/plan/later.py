@@ -1,7 +1,7 @@
 """Words of schema version 1 that this version of Headgate cannot act on yet.
 
-They are refused, each by name: a plan that asks for drift to be watched and is run by something that
-does not watch it would promise what nobody does. A capability that arrives removes its line here.
+They are refused, each by name: a plan that asks for unsure answers to be reviewed and is run by something
+that sends them nowhere would promise what nobody does. A capability that arrives removes its line here.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from headgate.plan.finding import Finding, KeyPath, show, spell
 
 #: Keys by their path without list positions, and what each would do.
 KEYS: dict[KeyPath, str] = {
-    ("drift",): "watching for drift",
-    ("retrain",): "retraining",
     ("incumbent", "column"): "recorded answers",
     ("candidate", "column"): "recorded answers",
     ("input", "freshness"): "checking how old an input is",

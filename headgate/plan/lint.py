@@ -10,6 +10,7 @@ from headgate.plan import duty_rules as duties
 from headgate.plan import gate_rules as gates
 from headgate.plan import margin_rules as margins
 from headgate.plan import ramp_rules as ramp
+from headgate.plan import renewal_rules as renewal
 from headgate.plan import slice_rules as slices
 from headgate.plan.finding import Finding
 from headgate.plan.model import Plan
@@ -89,6 +90,12 @@ RULES: tuple[Rule, ...] = (
     _rule(duties.signatures_hold_for_a_time, "signoffs", "questionnaire"),
     _rule(duties.escalation_goes_up_in_time, "escalation"),
     _rule(duties.messages_go_where_they_can_be_sent, "notify"),
+    _rule(renewal.a_drift_that_retrains_has_a_trainer, "drift", "retrain"),
+    _rule(renewal.watching_and_training_take_time, "drift", "retrain"),
+    _rule(renewal.held_out_time_is_a_part_of_the_window, "retrain", "unit"),
+    _rule(renewal.a_new_version_has_an_address_of_its_own, "retrain"),
+    _rule(renewal.what_is_left_out_can_be_read, "retrain"),
+    _rule(renewal.a_new_model_is_held_against_outcomes, "retrain", "gates"),
 )
 
 

@@ -14,6 +14,7 @@ from headgate.errors import InputError
 from headgate.plan.duties import Escalation, Notice, NoticeKind, Questionnaire, SignOff
 from headgate.plan.gate import Applies, Gate, Metric, Payoff, Segments
 from headgate.plan.part import Duration, Name, Part, Percent
+from headgate.plan.renewal import DriftWatch, Retrain
 from headgate.plan.sides import (
     Audit,
     Circuit,
@@ -42,6 +43,7 @@ __all__ = [
     "ColumnContract",
     "ColumnKind",
     "Deadline",
+    "DriftWatch",
     "ErrorBudget",
     "Escalation",
     "Exclude",
@@ -60,6 +62,7 @@ __all__ = [
     "Prediction",
     "Questionnaire",
     "Requests",
+    "Retrain",
     "Retry",
     "Segments",
     "Serving",
@@ -159,6 +162,10 @@ def _capped_gate(gate: Gate, plan: Plan) -> tuple[Gate, ...]:
     return (Gate(name=f"{gate.name}-capped", metric=Metric.CAPPED_RATE, ceiling=_MOST_ABOVE_CAP, **shared),)
 
 
+#: Keys that came after plans were first frozen: see `Plan.canonical`.
+_YOUNGER = frozenset({"drift", "retrain"})
+
+
 class Plan(Part):
     """A rollout plan, schema version 1. Frozen when its rollout starts."""
 
@@ -190,6 +197,8 @@ class Plan(Part):
     notify: tuple[Notice, ...] = ()
     signoffs: tuple[SignOff, ...] = ()
     questionnaire: Questionnaire | None = None
+    drift: DriftWatch | None = None
+    retrain: Retrain | None = None
 
     @property
     def all_gates(self) -> tuple[Gate, ...]:
@@ -231,8 +240,13 @@ class Plan(Part):
         return low if asked.min is None else asked.min, high if asked.max is None else asked.max
 
     def canonical(self) -> dict[str, Any]:
-        """Return the plan as plain JSON values, every default spelled out."""
-        return self.model_dump(mode="json", by_alias=True)
+        """Return the plan as plain JSON values, every default spelled out.
+
+        Keys younger than plans that may still be running are left out where they say nothing: a plan
+        that was frozen before them keeps its hash.
+        """
+        body = self.model_dump(mode="json", by_alias=True)
+        return {key: value for key, value in body.items() if value is not None or key not in _YOUNGER}
 
     @property
     def hash(self) -> str:

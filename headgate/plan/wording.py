@@ -37,6 +37,8 @@ EXAMPLES: dict[str, str] = {
 _PATTERNS = {
     r"^[a-z0-9][a-z0-9-]{0,62}$": "a name of lower-case letters, digits and dashes, at most 63 of them",
     r"^https?://[^/\s]+$": "an address like http://127.0.0.1:8101, without a path",
+    r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$": "a function as module:function",
+    r"^[1-9][0-9]*(MB|GB)$": "an amount of memory like 512MB or 2GB",
 }
 _KINDS = {
     "string_type": "text", "float_type": "a number", "int_type": "a whole number",

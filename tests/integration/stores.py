@@ -9,6 +9,7 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from headgate.adapters import store
+from headgate.adapters.store import monitoring, retrainings
 from headgate.adapters.store.engine import writing
 from headgate.adapters.store.tables import AlertRow, ApproverRow, DeliveryRow, SaidRow, SignOffRow
 from headgate.evidence import BlockSum, EvidenceRow, Source
@@ -68,7 +69,18 @@ def filled(engine: Engine) -> store.Rollout:
     store.add_incident(engine, rollout.id, store.Incident(APRIL, "plane", "another share"))
     store.freeze(engine, rollout.id, "segments", {"origin": ["JFK"]}, APRIL)
     _people(engine, rollout)
+    _renewal(engine, rollout.service)
     return rollout
+
+
+def _renewal(engine: Engine, service: str) -> None:
+    """What the monitor found out, and a retraining."""
+    day = timedelta(days=1)
+    found = monitoring.Monitored(service, "window", APRIL, APRIL + day, "v1", "drift", {"reasons": []}, APRIL)
+    monitoring.record(engine, [found])
+    begun = retrainings.claim(engine, service, "drift", "event-1", APRIL, 7 * day)
+    assert begun is not None
+    retrainings.finish(engine, begun, accepted=False, reason="worse by 0.01", at=APRIL)
 
 
 def _people(engine: Engine, rollout: store.Rollout) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import threading
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,6 +36,11 @@ def lake(tmp_path):
     (tmp_path / "lake" / "requests").mkdir(parents=True)
     (tmp_path / "lake" / "outcomes").mkdir()
     return Lake(tmp_path / "runs", base=tmp_path)
+
+
+def keep(lake, *args):
+    place, digest = lake.write_exchanges(*args)
+    return Path(str(place)), digest
 
 
 def put(tmp_path, table, name="a.parquet", kind="requests"):
@@ -156,9 +162,9 @@ def test_a_file_that_is_no_parquet_is_a_lake_error(lake, tmp_path):
 
 
 def test_the_same_window_run_twice_is_one_file_with_one_digest(lake):
-    path, digest = lake.write_exchanges("flights-1", "w1", exchanges(5))
+    path, digest = keep(lake, "flights-1", "w1", exchanges(5))
     before = path.read_bytes()
-    again = lake.write_exchanges("flights-1", "w1", exchanges(5, prediction=0.9))
+    again = keep(lake, "flights-1", "w1", exchanges(5, prediction=0.9))
     assert again == (path, digest)
     assert path.read_bytes() == before
     assert lake.read_exchanges("flights-1", APRIL, APRIL + DAY).num_rows == 5
@@ -170,7 +176,7 @@ def test_two_writers_of_one_window_agree_on_whose_file_stays(lake):
 
     def write(i):
         gate.wait()
-        results.append(lake.write_exchanges("flights-1", "w1", exchanges(500, prediction=i / 10)))
+        results.append(keep(lake, "flights-1", "w1", exchanges(500, prediction=i / 10)))
 
     threads = [threading.Thread(target=write, args=(i,)) for i in range(8)]
     for thread in threads:
@@ -183,9 +189,9 @@ def test_two_writers_of_one_window_agree_on_whose_file_stays(lake):
 
 
 def test_exchanges_of_all_windows_are_read_back_by_time_and_half_written_files_are_not_seen(lake):
-    path, _ = lake.write_exchanges("flights-1", "w2", exchanges(24, start=APRIL + DAY))
-    lake.write_exchanges("flights-1", "w1", exchanges(24))
-    lake.write_exchanges("flights-2", "w1", exchanges(24))
+    path, _ = keep(lake, "flights-1", "w2", exchanges(24, start=APRIL + DAY))
+    keep(lake, "flights-1", "w1", exchanges(24))
+    keep(lake, "flights-2", "w1", exchanges(24))
     (path.parent / ".dead.part").write_bytes(b"killed while writing")
     table = lake.read_exchanges("flights-1", APRIL + DAY / 2, APRIL + 1.5 * DAY)
     at = table["at"].to_pylist()
@@ -199,16 +205,16 @@ def test_before_the_first_window_there_are_no_exchanges(lake):
 
 
 def test_a_damaged_file_is_not_taken_for_the_window(lake):
-    path, digest = lake.write_exchanges("flights-1", "w1", exchanges(5))
+    path, digest = keep(lake, "flights-1", "w1", exchanges(5))
     path.write_bytes(path.read_bytes()[:100])
-    assert lake.write_exchanges("flights-1", "w1", exchanges(5)) == (path, digest)
+    assert keep(lake, "flights-1", "w1", exchanges(5)) == (path, digest)
 
 
 @pytest.mark.parametrize(
     "name", ["2013-04-01T00:00+00:00/7d", "..", ".hidden", "a/../b", "ü", "a%2Fb", "a b"]
 )
 def test_any_window_name_stays_inside_the_rollouts_folder_and_is_read_back(lake, name):
-    path, _ = lake.write_exchanges("flights-1", name, exchanges(2))
+    path, _ = keep(lake, "flights-1", name, exchanges(2))
     assert path.resolve().parent == path.parent.resolve()
     assert path.parent.name == "flights-1"
     assert lake.read_exchanges("flights-1", APRIL, APRIL + DAY).num_rows == 2
@@ -216,29 +222,29 @@ def test_any_window_name_stays_inside_the_rollouts_folder_and_is_read_back(lake,
 
 def test_different_window_names_never_share_a_file(lake):
     names = ["a/b", "a%2Fb", "a.b", "a%2Eb", "A/b"]
-    assert len({lake.write_exchanges("r", name, exchanges(1))[0] for name in names}) == len(names)
+    assert len({keep(lake, "r", name, exchanges(1))[0] for name in names}) == len(names)
 
 
 @pytest.mark.parametrize("name", ["", "  ", "x" * 300, "_hidden"])
 def test_a_name_that_cannot_be_a_file_is_refused(lake, name):
     with pytest.raises(InputError, match="asked a name"):
-        lake.write_exchanges("flights-1", name, exchanges(1))
+        keep(lake, "flights-1", name, exchanges(1))
 
 
 def test_a_full_disk_is_a_lake_error_and_leaves_nothing_behind(lake):
-    path, _ = lake.write_exchanges("flights-1", "w0", exchanges(1))
+    path, _ = keep(lake, "flights-1", "w0", exchanges(1))
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, limits[1]))
     try:
         with pytest.raises(LakeError, match="nothing was kept"):
-            lake.write_exchanges("flights-1", "w1", exchanges(5_000))
+            keep(lake, "flights-1", "w1", exchanges(5_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert [p.name for p in path.parent.iterdir()] == ["w0.parquet"]
-    lake.write_exchanges("flights-1", "w1", exchanges(5_000))  # and the same window works later
+    keep(lake, "flights-1", "w1", exchanges(5_000))  # and the same window works later
 
 
 def test_a_root_that_is_no_folder_is_a_lake_error(tmp_path):
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(LakeError, match="nothing was kept"):
-        Lake(tmp_path / "runs").write_exchanges("flights-1", "w1", exchanges(1))
+        keep(Lake(tmp_path / "runs"), "flights-1", "w1", exchanges(1))

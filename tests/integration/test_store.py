@@ -34,7 +34,7 @@ def test_connecting_again_finds_everything_where_it_was(store_engine, store_url)
     rollout = opened(store_engine)
     again = store.connect(store_url)
     assert store.get(again, rollout.id) == rollout
-    assert "revision 0003" in store.describe(again)
+    assert "revision 0004" in store.describe(again)
     again.dispose()
 
 
@@ -315,6 +315,7 @@ def test_the_last_tick_is_one_step_down_an_index_however_long_the_ledger(store_e
 HISTORY = [
     "plan", "slice", "ledger", "confirmation", "evidence", "seen", "scored_window", "approval", "button",
     "acted", "incident", "fact", "audit", "approver", "said", "signoff", "alert", "delivery",
+    "monitored", "retraining", "retrained",
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import Engine
 
 from flows.advance import advance
 from flows.shadow import shadow
-from headgate.adapters import lake as lake_room
+from headgate.adapters import places as file_room
 from headgate.adapters.models import HttpModel
 from headgate.adapters.planes.envoy import EnvoyPlane
 from headgate.ports import Observed
@@ -134,8 +134,8 @@ def _watched_shadow(at: Callable[[str], None], barrier: Any):
         link(source, target)
         at("after the exchanges are in place")
 
-    HttpModel.infer, lake_room.os.link = answered, linked  # type: ignore[method-assign, assignment]
+    HttpModel.infer, file_room.os.link = answered, linked  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:
-        HttpModel.infer, lake_room.os.link = infer, link  # type: ignore[method-assign]
+        HttpModel.infer, file_room.os.link = infer, link  # type: ignore[method-assign]

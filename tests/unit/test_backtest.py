@@ -322,10 +322,8 @@ def test_bad_plans_and_bad_files_are_exit_2_and_say_what_to_do(tmp_path, files):
 
 def test_keys_that_come_later_are_left_aside_and_said(tmp_path, files):
     path = plan_file(tmp_path)
-    path.write_text(
-        path.read_text() + "drift: {reference: training, every: 1d, then: retrain, cooldown: 7d}\n"
-    )
+    path.write_text(path.read_text() + "serving: {fallback: [incumbent, queue]}\n")
     done = run("backtest", path, *files, "--json", "-")
     assert done.exit_code == 0
-    assert "drift" in done.stderr
+    assert "serving.fallback" in done.stderr
     assert json.loads(done.stdout)["outcome"] == "promoted"

@@ -20,6 +20,7 @@ COMMANDS = (
     "validate", "start", "shadow", "advance", "approve", "reject", "hold", "promote", "signoff",
     "questionnaire", "rollback", "abort", "pause", "resume", "undo", "retry", "kill", "status", "report",
     "history", "explain", "demo", "up", "doctor", "automations", "backtest", "power", "premortem",
+    "monitor", "monitoring", "drift", "retrain", "sample",
 )  # fmt: skip
 BUTTONS = ("rollback", "abort", "pause", "resume")
 WHO_AND_WHY = ("--as", "chief@example.org", "--reason", "saw it")

@@ -7,13 +7,15 @@ from dataclasses import replace
 import pytest
 
 from deployments.demo.callers import Tally
-from deployments.demo.summary import Told, candidate_requests, summary
+from deployments.demo.summary import Renewed, Told, candidate_requests, summary
+from headgate.adapters.store.retrainings import Claim, Retraining
 from headgate.rollout.state import Outcome
+from tests.builders import APRIL
 from tests.unit import stories
 
 TOP = {
-    "rollouts", "flow_runs", "live_requests", "candidate_requests_by_step", "dropped_requests",
-    "failed_answers", "seconds",
+    "rollouts", "drift", "retrainings", "flow_runs", "live_requests", "candidate_requests_by_step",
+    "dropped_requests", "failed_answers", "seconds",
 }  # fmt: skip
 ROLLOUT = {
     "name", "candidate", "outcome", "finished_at", "max_percent", "final_share_observed_percent", "ticks",
@@ -117,3 +119,19 @@ def test_answers_of_another_rollout_or_of_nobody_are_not_ours():
 def test_no_figure_is_infinite(told):
     figures = [told["seconds"], *(r["max_percent"] for r in told["rollouts"])]
     assert all(math.isfinite(figure) for figure in figures)
+
+
+def test_drifts_and_retrainings_are_told_with_what_became_of_them():
+    asked = Claim(1, "flight-delays", "drift", "an event", "owner", APRIL)
+    opened = Retraining(asked, True, "not worse", "gbm-3", FALL.rollout, finished_at=APRIL)
+    refused = Retraining(replace(asked, trigger="schedule"), False, "worse by 0.02", "gbm-4")
+    found = {"at": "2013-11-06T00:00:00+00:00", "columns": ["score"], "reason": "values moved"}
+    renewed = Renewed([found], [opened, refused])
+    body = summary([Told(FALL, Tally(), 0)], flow_runs=1, seconds=1, renewed=renewed)
+    assert body["drift"] == [{**found, "at": "2013-11-06T00:00:00Z"}]
+    first, second = body["retrainings"]
+    assert (first["at"], first["trigger"], first["accepted"], first["outcome"]) == (
+        "2013-04-01T00:00:00Z", "drift", True, "rolled_back",
+    )  # fmt: skip
+    assert (second["trigger"], second["accepted"], second["reason"]) == ("schedule", False, "worse by 0.02")
+    assert (second["rollout"], second["outcome"]) == (None, None)

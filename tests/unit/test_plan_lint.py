@@ -72,6 +72,12 @@ def sliced(*parts):
     return {"steps": None, "slices": list(parts)}
 
 
+def anew(**keys):
+    """The good plan, trained anew, with keys changed; None takes one out."""
+    asked = {"trainer": "mine:train", "url": "http://delays-{version}:8080"} | keys
+    return {"retrain": {key: value for key, value in asked.items() if value is not None}}
+
+
 def by(*columns):
     return {"segments": {"by": list(columns), "gates": {"quality": 0.03}}}
 
@@ -253,6 +259,17 @@ BREACHES = [
     ),
     (by("origin", "origin"), "segments.by[1]", "every column once"),
     (by("wind"), "segments.by[0]", "category, boolean or integer"),
+    ({"drift": {"then": "retrain"}}, "drift.then", "a key `retrain`"),
+    ({"drift": {"every": "0s"}}, "drift.every", "above 0"),
+    (anew(timeout="0s"), "retrain.timeout", "above 0"),
+    (anew(window="30d"), "retrain.holdout", "at most half the window (15d)"),
+    (anew(holdout="6d"), "retrain.holdout", "at least 7 blocks (7d)"),
+    (anew(url=None), "retrain.url", "will be served"),
+    (anew(url="http://127.0.0.1:8103"), "retrain.url", "{version} or {number}"),
+    (anew(url="http://delays-{name}-{version}:8080"), "retrain.url", "{version} or {number}"),
+    (anew(url="http://127.0.0.1:9999{number}"), "retrain.url", "from 1 to 65535"),
+    (anew(leave_out="mirrored"), "retrain.leave_out", "an expression"),
+    (anew() | {"gates": [ERRORS], "segments": None}, "retrain", "a gate on a loss with a margin"),
 ]
 
 

@@ -129,8 +129,6 @@ def test_the_python_name_of_a_key_is_no_key():
 @pytest.mark.parametrize(
     ("old", "new", "where"),
     [
-        ("version: 1\n", "version: 1\ndrift: {every: 1d}\n", "drift"),
-        ("version: 1\n", "version: 1\nretrain: {}\n", "retrain"),
         (
             "version: 1\n",
             "version: 1\nserving: {confidence_below: {value: 0.5}}\n",
@@ -261,14 +259,13 @@ def test_a_question_about_history_leaves_aside_what_comes_later_and_says_so():
         GOOD.replace(
             'kind: http, url: "http://127.0.0.1:8101", model: delays', "kind: recorded, column: decision"
         )
-        + "drift: {every: 1d}\nserving: {timeout: 1s, fallback: [incumbent, review, {safe_default: 0.2}]}\n"
+        + "serving: {timeout: 1s, fallback: [incumbent, review, {safe_default: 0.2}]}\n"
     )
     said = []
     plan = parse_plan(text, "plan.yaml", leave_aside=said.append)
     assert plan.serving.fallback == ("incumbent",)
     assert plan.incumbent.model == "recorded"
     assert sorted(line.split("`")[1] for line in said) == [
-        "drift",
         "incumbent.column",
         'incumbent.kind: "recorded"',
         'serving.fallback: "review"',

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import psutil
 import pytest
@@ -37,6 +37,8 @@ class FakeStage:
     done: list = field(default_factory=list)
     last: Tick = None
     answered: bool = False
+    done_at: datetime = None
+    watched: bool = False
 
     def open(self, now):
         self.done.append(("open", now))
@@ -62,12 +64,20 @@ class FakeStage:
         elif asked:
             moved, waits = Move.ASK, (Waiting.APPROVAL,)
         state = replace(STATE, asked=asked, waiting_for=waits)
+        if self.done_at is not None and now >= self.done_at:
+            state = replace(state, phase=Phase.DONE, asked=None)
         number = self.last.tick + 1 if self.last else 0
         self.last = Tick(number, now, "run", Decision(moved, ("why",), waits), state)
         self.done.append(("tick", now))
 
     def call(self, start, end, _state):
         self.done.append(("call", start, end))
+
+    def goes_on(self):
+        return self.watched
+
+    def watch(self, now):
+        self.done.append(("watch", now))
 
     def unanswered(self):
         return not self.answered
@@ -208,3 +218,12 @@ def test_sigterm_leaves_by_the_front_door_and_is_not_interrupted_there():
     with pytest.raises(SystemExit) as left, ended_by_signals():
         leaves()
     assert left.value.code == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("watched", [True, False], ids=["watched", "a model that nobody watches"])
+def test_once_a_model_is_promoted_the_monitor_looks_week_by_week_to_the_end_of_the_data(played, watched):
+    stage = FakeStage(asks_after=1_000 * DAY, done_at=APRIL + 14 * DAY, watched=watched)
+    _, waits, _ = played(stage, rests=30)
+    looks = [round((event[1] - APRIL) / DAY) for event in stage.done if event[0] == "watch"]
+    assert looks == ([7, 14, 21, 28, 35, 42, 49, 56, 63] if watched else [])
+    assert len(waits) == 1

@@ -105,7 +105,7 @@ def _whose(session: Session, row: Any) -> str:
         case "delivery":
             alert = session.get(AlertRow, row.alert_id)
             return "" if alert is None else alert.rollout_id
-        case "plan" | "approver":
+        case "plan" | "approver" | "monitored" | "retraining":
             return ""
         case _:
             return str(row.rollout_id)

@@ -24,7 +24,8 @@ from headgate.adapters.store.tables import METADATA
 #: Tables of which every row has a line of its own.
 SINGLE = (
     "plan", "rollout", "slice", "ledger", "confirmation", "scored_window", "approval", "button", "acted",
-    "incident", "fact", "approver", "said", "signoff", "alert", "delivery",
+    "incident", "fact", "approver", "said", "signoff", "alert", "delivery", "monitored", "retraining",
+    "retrained",
 )  # fmt: skip
 #: Written in bulk: one line for all rows of one write.
 BULK = "evidence"

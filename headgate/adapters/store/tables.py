@@ -348,3 +348,51 @@ class FactRow(_Row, table=True):
     name: str = Field(primary_key=True, sa_type=Line)
     value: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=Instant)
+
+
+class MonitoredRow(_Row, table=True):
+    """What the monitor found out about a window of a service, of one kind of question; once and for all."""
+
+    __tablename__: ClassVar[Any] = "monitored"
+    __table_args__ = (
+        UniqueConstraint("service", "kind", "version", "since"),
+        Index(None, "service", "id"),
+        {"sqlite_autoincrement": True},
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    service: str = Field(sa_type=Line)
+    kind: str = Field(sa_type=Line)
+    since: datetime = Field(sa_type=Instant)
+    until: datetime = Field(sa_type=Instant)
+    version: str = Field(sa_type=Line)
+    verdict: str = Field(sa_type=Line)
+    body: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=Instant)
+
+
+class RetrainingRow(_Row, table=True):
+    """A retraining begun; of one origin (an event, a day of the schedule, a button) there is one."""
+
+    __tablename__: ClassVar[Any] = "retraining"
+    __table_args__ = (UniqueConstraint("service", "origin"), {"sqlite_autoincrement": True})
+    id: int | None = Field(default=None, primary_key=True)
+    service: str = Field(sa_type=Line)
+    trigger: str = Field(sa_type=Line)
+    origin: str = Field(sa_type=Line)
+    owner: str = Field(sa_type=Line)
+    at: datetime = Field(sa_type=Instant)
+
+
+class RetrainedRow(_Row, table=True):
+    """How it ended; ``rollout_id`` is empty where no rollout was opened."""
+
+    __tablename__: ClassVar[Any] = "retrained"
+    retraining_id: int = Field(
+        primary_key=True, foreign_key="retraining.id", sa_column_kwargs={"autoincrement": False}
+    )
+    accepted: bool
+    reason: str = Field(sa_type=Line)
+    version: str = Field(sa_type=Line)
+    rollout_id: str = Field(sa_type=Line)
+    body: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=Instant)

@@ -1,0 +1,149 @@
+"""False alarms over a simulated year, and days to notice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean, median
+
+import numpy as np
+
+from benchmarks.drift.engine import NAME, Engine
+from benchmarks.drift.rules import RULES, Measured
+from benchmarks.drift.streams import CHANGES, REFERENCE_DAYS, Change, Window, days, together
+from benchmarks.results import Figure, Section, table
+
+_SEED = 20260101
+#: Days looked at before a change begins, and after it until it counts as not noticed.
+_BEFORE, _AFTER = 5, 40
+_YEAR = 365
+#: Rules need no history: fewer of their days tell how many of them alarm.
+_RULE_DAYS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Alarms:
+    """Per rule the share of years with any false alarm, and false alarms a year."""
+
+    years: dict[str, float]
+    a_year: dict[str, float]
+
+
+def run(*, quick: bool) -> Section:
+    """Measure."""
+    years, runs, length = (1, 1, 20) if quick else (12, 8, _YEAR)
+    alike = _alarms(years, length, shocks=False)
+    shocked = _alarms(years, length, shocks=True)
+    delays = {change.name: _delays(change, runs) for change in CHANGES}
+    allowed = 0.05 + 2 * np.sqrt(0.05 * 0.95 / years)
+    worst = max(alike.years[NAME], shocked.years[NAME])
+    noticed = [delays[change.name][NAME] for change in CHANGES]
+    return Section(
+        title="Drift: false alarms in a year, and days to notice",
+        what="A service of 500 requests a day: 11 inputs, its score and its error on known outcomes. "
+        "How often a year of daily windows in which nothing drifts raises any alarm, and how many days pass "
+        "until a change is named. The other rules are what libraries and teams do by default.",
+        how=f"{years} years and {runs} runs of each change, seeded; a reference of {REFERENCE_DAYS} days. "
+        "Headgate is the real engine: profiles, comparison, verdicts at a yearly chance of 5 %. The rules "
+        "look at the same columns, reimplemented as the libraries need minutes a year; they have no memory: "
+        f"{_RULE_DAYS} days tell their year. A change named on the day it begins has a delay of 1; "
+        f"{_AFTER} days without a name count as not noticed. A rule that alarms on most days anyway notices "
+        "a change at once, and says nothing by it.",
+        figures=(
+            Figure(
+                "years with any false alarm, Headgate, the worse of days alike and days with shared shocks",
+                100 * worst, "%", at_most=round(100 * allowed, 1), digits=1, binding=True,
+            ),
+            Figure(
+                "days to name a change, Headgate, median of the slowest of six changes",
+                None if any(d is None for d in noticed) else max(d for d in noticed if d is not None),
+                "days", at_most=7, digits=1,
+            ),
+        ),
+        detail=_told(alike, shocked, delays),
+    )  # fmt: skip
+
+
+def _alarms(years: int, length: int, *, shocks: bool) -> _Alarms:
+    ours: list[int] = []
+    theirs: dict[str, list[float]] = {rule.name: [] for rule in RULES}
+    for year in range(years):
+        rng = np.random.default_rng([_SEED, int(shocks), year])
+        engine, measured = _learned(rng, shocks=shocks)
+        alarms = 0
+        for day, window in enumerate(days(rng, length, shocks=shocks)):
+            alarms += bool(engine.judge(window).drifted)
+            if day < _RULE_DAYS and year < 5:
+                columns = measured.columns(window)
+                for rule in RULES:
+                    theirs[rule.name].append(float(rule.alarms(columns)))
+        ours.append(alarms)
+    chance = {name: fmean(seen) for name, seen in theirs.items()}
+    return _Alarms(
+        {NAME: fmean(a > 0 for a in ours), **{n: 1 - (1 - p) ** _YEAR for n, p in chance.items()}},
+        {NAME: fmean(ours) * _YEAR / length, **{n: p * _YEAR for n, p in chance.items()}},
+    )
+
+
+def _delays(change: Change, runs: int) -> dict[str, float | None]:
+    """Return per rule the median days from the beginning of a change to its first alarm after it."""
+    found: dict[str, list[float]] = {name: [] for name in (NAME, *(rule.name for rule in RULES))}
+    for run_ in range(runs):
+        rng = np.random.default_rng([_SEED, 2, CHANGES.index(change), run_])
+        engine, measured = _learned(rng, shocks=False)
+        waiting = set(found)
+        stream = days(rng, _BEFORE + _AFTER, shocks=False, change=change, onset=_BEFORE)
+        for day, window in enumerate(stream):
+            noticed = _noticed(engine, measured, window, waiting)
+            if day < _BEFORE:
+                continue
+            for name in noticed:
+                found[name].append(day - _BEFORE + 1)
+            waiting -= noticed
+            if not waiting:
+                break
+        for name in waiting:
+            found[name].append(float("inf"))
+    medians = {name: median(seen) for name, seen in found.items()}
+    return {name: None if value == float("inf") else value for name, value in medians.items()}
+
+
+def _noticed(engine: Engine, measured: Measured, window: Window, waiting: set[str]) -> set[str]:
+    noticed = {NAME} if NAME in waiting and engine.judge(window).drifted else set()
+    if waiting - {NAME}:
+        columns = measured.columns(window)
+        noticed |= {rule.name for rule in RULES if rule.name in waiting and rule.alarms(columns)}
+    return noticed
+
+
+def _learned(rng: np.random.Generator, *, shocks: bool) -> tuple[Engine, Measured]:
+    reference = list(days(rng, REFERENCE_DAYS, shocks=shocks))
+    whole = together(reference)
+    return Engine.on(reference, whole), Measured(whole)
+
+
+def _told(alike: _Alarms, shocked: _Alarms, delays: dict[str, dict[str, float | None]]) -> str:
+    whose = {NAME: "e-BH over columns and days", **{rule.name: rule.whose for rule in RULES}}
+    wolf = [
+        (
+            name, whose[name], f"{100 * alike.years[name]:.0f} %", f"{alike.a_year[name]:.1f}",
+            f"{100 * shocked.years[name]:.0f} %", f"{shocked.a_year[name]:.1f}",
+        )
+        for name in whose
+    ]  # fmt: skip
+    head = ("rule", "whose default", "years with a false alarm, days alike", "false alarms a year",
+            "years, shared shocks", "alarms a year")  # fmt: skip
+    late = [
+        (
+            name,
+            *(
+                "not in 40" if delays[change][name] is None else f"{delays[change][name]:g}"
+                for change in delays
+            ),
+        )
+        for name in whose
+    ]
+    said = "; ".join(f"{change.name}: {change.said}" for change in CHANGES)
+    return (
+        f"False alarms where nothing drifts:\n\n{table(head, wolf)}\n\nDays until a change is named, median "
+        f"({said}):\n\n{table(('rule', *delays), late)}"
+    )

@@ -1,0 +1,153 @@
+"""Profiles of windows, and what a window is held against: the training's rows, or other windows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+import pyarrow as pa
+
+from headgate.adapters.lake import Lake
+from headgate.adapters.profiles import find_profile, keep_profile
+from headgate.drift import Calibration, calibrate
+from headgate.performance import Span, Word
+from headgate.performance.answers import answered, floats, threshold_of
+from headgate.plan.model import Plan
+from headgate.ports import PROFILE
+from headgate.profile import Comparison, Profile, compare, from_bytes, merge, take
+from tasks import wiring
+from tasks.parts import profile_requests
+from tasks.watching import LEARNING, Past, Watched, window_name
+
+#: What the model said, as columns beside those of the request.
+SCORE, DECISION = "score", "decision"
+_WEEK = timedelta(days=7)
+_YEAR, _SEASON = timedelta(days=364), timedelta(days=14)  # whole weeks: a Monday is held against Mondays
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a window is held against.
+
+    Attributes
+    ----------
+    inputs, answers
+        Profile of the requests, and of what the model said to them; often one and the same.
+    calibration
+        What windows do among themselves without drift.
+    named
+        In words.
+    """
+
+    inputs: Profile
+    answers: Profile
+    calibration: Calibration
+    named: str
+
+    def beside(self, window: Profile) -> Comparison:
+        """Return the window beside the reference, its answers beside the reference's answers."""
+        inputs = compare(_only(self.inputs, said=False), _only(window, said=False))
+        said = compare(_only(self.answers, said=True), _only(window, said=True))
+        return replace(inputs, columns=(*inputs.columns, *said.columns))
+
+
+def profile_of(watched: Watched, past: Past, span: Span, served: pa.Table) -> Profile:
+    """Return the profile of a window's requests and of what was said to them; taken once, then kept."""
+    lake, name = wiring.build().lake, window_name(span.since, span.until)
+    kept = find_profile(lake, watched.owner, name)
+    if kept is not None:
+        return kept
+    like = _like(watched, past)
+    inputs = profile_requests(watched.plan, span.since, span.until, _columns(watched.plan), like)
+    said = take(_said(watched.plan, served), like=like, columns=_said_columns(watched.plan))
+    whole = replace(inputs, columns={**inputs.columns, **said.columns})
+    return keep_profile(lake, watched.owner, name, whole)
+
+
+def reference_of(watched: Watched, past: Past, at: datetime) -> Reference | None:
+    """Return what a window that begins at ``at`` is held against; None while there is nothing.
+
+    A rolling reference moves on once a week: the windows of a week are held against the same.
+
+    Where the plan asks for the training's profile and the shelf has none of this version, the four weeks
+    before the model served alone take its place; likewise where a season has no year before it.
+    """
+    moved = at - (at - watched.since) % _WEEK if at > watched.since else at
+    before = [one for one in past.full if one.until <= moved]
+    learnt = [one for one in before if one.verdict == Word.LEARNING]
+    lately = [one for one in before if moved - one.since <= LEARNING]
+    last_year = [one for one in before if abs(one.since - (moved - _YEAR)) <= _SEASON]
+    shelf = training_profile(watched)
+    match watched.watch.reference:
+        case "training" if shelf is not None:
+            chosen, named = learnt, f"the training of {watched.version}"
+        case "training":
+            chosen, named = learnt, "the four weeks before it served alone (no training profile on the shelf)"
+        case "season" if len(last_year) > 1:
+            shelf, chosen, named = None, last_year, "the same season a year before"
+        case "season" | "rolling":
+            shelf, chosen, named = None, lately, "the four weeks before the window"
+    whole, calibration = _learnt(
+        wiring.build().lake, watched.owner, tuple(window_name(o.since, o.until) for o in chosen)
+    )
+    if whole is None and shelf is None:
+        return None
+    inputs = shelf or whole
+    assert inputs is not None  # noqa: S101 - one of the two is there
+    answers = inputs if whole is None or SCORE in inputs.columns else whole
+    return Reference(inputs, answers, calibration, named)
+
+
+def training_profile(watched: Watched) -> Profile | None:
+    """Return the profile kept with the serving model; None where the shelf has none of this version."""
+    body = wiring.build().shelf.read(watched.ref.model, watched.version, PROFILE)
+    return None if body is None else from_bytes(body)
+
+
+@lru_cache(maxsize=8)
+def _learnt(lake: Lake, owner: str, names: tuple[str, ...]) -> tuple[Profile | None, Calibration]:
+    """Return windows as one profile, and what they do among themselves; remembered, for it takes long."""
+    blocks = [profile for name in names if (profile := find_profile(lake, owner, name)) is not None]
+    if not blocks:
+        return None, Calibration()
+    whole = merge(*blocks)
+    return whole, calibrate(blocks, whole)
+
+
+def _like(watched: Watched, past: Past) -> Profile | None:
+    """Return a profile whose grids all windows of this model share."""
+    shelf = training_profile(watched)
+    if shelf is not None or not past.full:
+        return shelf
+    first = past.full[0]
+    return find_profile(wiring.build().lake, watched.owner, window_name(first.since, first.until))
+
+
+def _columns(plan: Plan) -> Sequence[str]:
+    """Return the columns of a request that are profiled: what the model is sent, and the segments."""
+    by = plan.segments.by if plan.segments else ()
+    if plan.input is not None:
+        return tuple(dict.fromkeys([*plan.input.columns, *by]))
+    own = {plan.requests.id, plan.requests.at}
+    return tuple(name for name in wiring.build().lake.request_columns(plan) if name not in own)
+
+
+def _said_columns(plan: Plan) -> list[str]:
+    return [SCORE] if plan.prediction.kind == "number" else [SCORE, DECISION]
+
+
+def _said(plan: Plan, served: pa.Table) -> pa.Table:
+    """Return what the model said: missing where it said nothing."""
+    silent = ~answered(served)
+    scores = floats(served["prediction"])
+    columns = {SCORE: pa.array(scores, mask=silent)}
+    if plan.prediction.kind != "number":
+        columns[DECISION] = pa.array(scores >= threshold_of(plan), mask=silent)
+    return pa.table(columns)
+
+
+def _only(profile: Profile, *, said: bool) -> Profile:
+    columns = {name: one for name, one in profile.columns.items() if (name in (SCORE, DECISION)) == said}
+    return replace(profile, columns=columns)

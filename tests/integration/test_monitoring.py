@@ -1,0 +1,259 @@
+"""The year after a promotion, from data alone: real store, lake and model servers, no Prefect server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from headgate.adapters import store
+from headgate.adapters.store import audit, monitoring, retrainings
+from headgate.errors import InputError, ModelUnavailable
+from headgate.performance import Kind, Word
+from headgate.plan.duties import NoticeKind
+from headgate.rollout.state import Outcome
+from tasks.drifting import drifts_to_say, look_for_silence
+from tasks.monitored import look
+from tasks.performing import count_live, measure
+from tasks.profiling import due_windows, look_at
+from tasks.watching import Watched, answers_of, find_served
+from tests.builders import APRIL
+from tests.scenarios.small import DAY, HOUR
+from tests.scenarios.watched import SERVES, logs, promoted
+from tests.scenarios.world import SERVICE, Servers, World, world
+
+
+@pytest.fixture
+def small(tmp_path: Path, models: Servers) -> Iterator[World]:
+    """A small world of real servers, store and lake."""
+    with world(tmp_path, models) as built:
+        yield built
+
+
+def run(small: World, day: float) -> Watched:
+    """Do what the flow does, up to this day since April 1."""
+    small.now = APRIL + day * DAY
+    watched = find_served.fn(SERVICE)
+    for span in due_windows.fn(watched, small.now):
+        look_at.fn(watched, span, small.now)
+    measure.fn(watched, small.now)
+    return watched
+
+
+def words(small: World, kind: Kind = Kind.WINDOW) -> dict[int, str]:
+    """Return the verdict of every window by its day."""
+    return {
+        (one.since - APRIL) // DAY: one.verdict for one in monitoring.history(small.engine, SERVICE, kind)
+    }
+
+
+def kinds(small: World) -> list[NoticeKind]:
+    return [alert.kind for alert in store.alerts(small.engine)]
+
+
+def shifted(columns, day):
+    """From day 40 on all requests are of the kind that is likely late."""
+    late = day >= 40
+    columns["signal"][late] = 0.5 + columns["signal"][late] / 2
+    columns["chance"] = columns["signal"]
+
+
+# ---------------------------------------------------------------- what is noticed
+
+
+def test_a_year_that_stays_as_it_was_raises_no_alarm_and_found_out_once_it_stands(small):
+    promoted(small, *logs(45))
+    watched = run(small, 44)
+    found = words(small)
+    assert {found[day] for day in range(0, 28, 4)} == {Word.LEARNING}
+    assert {found[day] for day in range(28, 44, 4)} == {Word.QUIET}
+    cohorts = words(small, Kind.COHORT)
+    assert (len(cohorts), cohorts[36]) == (10, Word.FINE)  # of the last one the labels are not mature
+    assert kinds(small) == []
+    before = monitoring.history(small.engine, SERVICE)
+    calls = small.candidate.calls
+    assert due_windows.fn(watched, small.now) == []
+    run(small, 44)
+    assert (monitoring.history(small.engine, SERVICE), small.candidate.calls) == (before, calls)
+    assert audit.verify(small.engine).findings == ()
+
+
+def test_drift_is_noticed_from_data_alone_and_the_estimate_foresees_its_loss(small):
+    """M11: told once, with the columns, before labels say anything."""
+    promoted(small, *logs(49, shifted))
+    run(small, 48)
+    assert words(small)[40] == Word.DRIFT
+    assert kinds(small) == [NoticeKind.DRIFT]
+    (alert,) = store.alerts(small.engine)
+    assert "score" in dict(alert.facts)["columns"]
+    windows = monitoring.history(small.engine, SERVICE, Kind.WINDOW)
+    cohort = monitoring.latest(small.engine, SERVICE, Kind.COHORT)
+    (told,) = (one.body["estimate"]["loss"] for one in windows if one.since == cohort.since)
+    assert abs(told - cohort.body["sums"]["loss"]) < 0.02
+    assert look(SERVICE, small.now).drift is not None
+
+
+def test_a_world_that_turns_upside_down_while_requests_look_as_ever_is_seen_by_its_labels(small):
+    """M11: concept drift; no column moves, the realised loss does."""
+
+    def upside_down(columns, day):
+        columns["chance"][day >= 40] = 1 - columns["signal"][day >= 40]
+
+    promoted(small, *logs(57, upside_down))
+    run(small, 56)
+    assert set(words(small).values()) == {Word.LEARNING, Word.QUIET}
+    assert min(day for day, word in words(small, Kind.COHORT).items() if word == Word.DEGRADED) <= 48
+    assert kinds(small) == [NoticeKind.DEGRADED]
+
+
+def test_a_ten_month_gap_is_no_drift_but_absence_of_data_told_once(small):
+    def gap(columns, day):
+        columns["keep"] &= (day < 36) | (day >= 336)
+
+    promoted(small, *logs(341, gap))
+    watched = run(small, 60)
+    assert look_for_silence.fn(watched, small.now) == 24 * DAY
+    assert look_for_silence.fn(watched, small.now + HOUR) is not None
+    watched = run(small, 340)
+    assert look_for_silence.fn(watched, small.now) is None
+    found = words(small)
+    assert (found[32], found[36], found[336]) == (Word.QUIET, Word.NO_DATA, Word.NO_REFERENCE)
+    assert len(found) == 7 + 2 + 1 + 1
+    assert kinds(small) == [NoticeKind.NO_DATA]
+
+
+def test_a_window_of_a_few_requests_is_too_few_and_labels_that_stop_are_no_loss_of_zero(small):
+    def few(columns, day):
+        columns["keep"] &= (day < 32) | (day >= 36)
+        columns["keep"][32 * 144 : 32 * 144 + 5] = True
+        columns["known"] &= day < 36
+
+    promoted(small, *logs(45, few))
+    run(small, 44)
+    windows = {
+        (one.since - APRIL) // DAY: one for one in monitoring.history(small.engine, SERVICE, Kind.WINDOW)
+    }
+    assert windows[32].verdict == Word.TOO_FEW
+    assert windows[32].body["reasons"] == ["too few: 5 requests, 30 are needed"]
+    assert words(small, Kind.COHORT)[36] == Word.NO_LABELS
+    assert monitoring.latest(small.engine, SERVICE, Kind.COHORT).body["sums"]["loss"] is None
+    assert kinds(small) == [NoticeKind.NO_DATA]
+
+
+# ---------------------------------------------------------------- who serves, and where answers come from
+
+
+def test_where_nothing_was_promoted_the_incumbent_is_watched(small):
+    promoted(small, *logs(30), outcome=Outcome.ROLLED_BACK)
+    watched = find_served.fn(SERVICE)
+    assert (watched.version, watched.since, watched.under_way) == ("logistic-1", APRIL, False)
+
+
+def test_answers_of_shadow_windows_are_not_asked_for_again(small):
+    """A rollout that compares the serving model with the next one has asked it already."""
+    rollout = promoted(small, *logs(31))
+    watched = find_served.fn(SERVICE)
+    asked = answers_of(watched, SERVES, SERVES + DAY)
+    exchanges = asked.rename_columns(
+        [
+            f"candidate_{name}" if name in ("prediction", "status", "version") else name
+            for name in asked.column_names
+        ]
+    )
+    small.wired.lake.write_exchanges(rollout, "w", exchanges)
+    window = store.Window(SERVES, SERVES + DAY, "w", "d", {}, SERVES + DAY)
+    store.add_window(small.engine, rollout, window)
+    calls = small.candidate.calls
+    again = answers_of(find_served.fn(SERVICE), SERVES, SERVES + DAY / 2)
+    assert (small.candidate.calls, again.num_rows) == (calls, 72)
+    assert again["prediction"].to_pylist() == asked["prediction"].to_pylist()[:72]
+
+
+def test_a_model_that_does_not_answer_loses_no_window(small):
+    promoted(small, *logs(31))
+    watched = find_served.fn(SERVICE)
+    spans = due_windows.fn(watched, SERVES)
+    small.candidate.fault = lambda _call: 500
+    with pytest.raises(ModelUnavailable, match="nothing was kept"):
+        look_at.fn(watched, spans[0], small.now)
+    small.candidate.fault = lambda _call: None
+    assert look_at.fn(watched, spans[0], small.now) == Word.LEARNING
+    assert due_windows.fn(watched, SERVES)[0] == spans[1]
+
+
+def test_a_service_nobody_knows_is_refused_and_a_plan_without_the_key_watches_nothing(small):
+    with pytest.raises(InputError, match="no rollout of it was ever opened; there are: none"):
+        find_served.fn(SERVICE)
+    promoted(small, *logs(30))
+    plan = store.plan_of(small.engine, store.get(small.engine, small.rollout).plan_hash)
+    other = plan.model_copy(update={"service": "another", "name": "another", "drift": None})
+    store.open_rollout(small.engine, other, APRIL, "ops@example.org")
+    assert find_served.fn("another") is None
+    assert look("another", small.now) is None
+
+
+# ---------------------------------------------------------------- what the server hears
+
+
+@pytest.fixture
+def drifting(small: World) -> Callable[..., Watched]:
+    """Notice a drift under a plan that says so."""
+
+    def begin(**drift: str) -> Watched:
+        trainer: Mapping[str, str] = {"trainer": "a:b", "opens": "nothing"}
+        promoted(small, *logs(45, shifted), retrain=trainer, **drift)
+        return run(small, 44)
+
+    return begin
+
+
+def test_a_drift_is_emitted_until_a_retraining_has_begun_and_then_never_again(small, drifting):
+    """M12: an event may be lost; ten events are one retraining."""
+    watched = drifting(then="retrain", cooldown="7d")
+    said = [list(drifts_to_say(watched, small.now + n * HOUR)) for n in range(3)]
+    assert {len(one) for one in said} == {1}
+    assert len({origin for one in said for origin, _, _ in one}) == 1
+    origin = said[0][0][0]
+    assert retrainings.claim(small.engine, SERVICE, "drift", origin, small.now, 7 * DAY) is not None
+    assert list(drifts_to_say(watched, small.now + DAY)) == []
+    assert list(drifts_to_say(watched, small.now + 30 * DAY)) == []
+
+
+def test_within_the_cooldown_of_another_retraining_nothing_is_emitted(small, drifting):
+    watched = drifting(then="retrain", cooldown="20d")
+    before = APRIL + 30 * DAY
+    assert retrainings.claim(small.engine, SERVICE, "schedule", "may", before, 20 * DAY) is not None
+    assert list(drifts_to_say(watched, small.now)) == []
+    assert len(list(drifts_to_say(watched, before + 20 * DAY))) == 1
+
+
+def test_where_nobody_retrains_a_drift_is_emitted_once(small, drifting):
+    watched = drifting(then="tell")
+    assert len(list(drifts_to_say(watched, small.now))) == 1
+    assert list(drifts_to_say(watched, small.now + HOUR)) == []
+
+
+# ---------------------------------------------------------------- what callers got
+
+
+def test_the_planes_log_is_counted_once_and_hours_that_are_not_over_wait(small):
+    """M10: latency and fallbacks of the year after promotion."""
+    promoted(small, *logs(30))
+    small.plane.reconcile(_route(small))
+    small.live(SERVES, SERVES + 1.5 * HOUR)
+    watched = find_served.fn(SERVICE)
+    assert count_live.fn(watched, SERVES + 1.5 * HOUR) == 45
+    assert count_live.fn(watched, SERVES + 1.6 * HOUR) == 0
+    small.live(SERVES + 1.5 * HOUR, SERVES + 2 * HOUR)
+    assert count_live.fn(watched, SERVES + 2 * HOUR) == 15
+    rows = monitoring.history(small.engine, SERVICE, Kind.LIVE)
+    assert [row.body["all"]["n"] for row in rows] == [30, 30]
+    assert rows[0].body["all"]["p95"] == pytest.approx(1.0, rel=0.1)
+
+
+def _route(small: World):
+    from headgate.ports import Endpoint, Route
+
+    nobody = Endpoint("127.0.0.1", 1)
+    return Route(SERVICE, small.rollout, small.rollout, 0, False, 1, 1, nobody, nobody)
