@@ -39,7 +39,7 @@ _DEAR = {
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what `make test`, which has three processes on two cores, must not tear apart; the longest row begins."""
+    """Say what the three processes of `make test` must not tear apart; the longest row begins."""
     groups = {item: _group(item) for item in items}
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
