@@ -35,6 +35,8 @@ _DEAR = {
     "postgres": {"postgres", "store_url"},
     "flights": {"flights_lake", "flights_models"},
 }
+#: Seconds a test may take where it starts and kills servers, on a machine that is busy besides.
+_PATIENT = {"operators": 900, "live": 600}
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks in a hook of the same name
@@ -43,6 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     groups = {item: _group(item) for item in items}
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
+        if group in _PATIENT:
+            item.add_marker(pytest.mark.timeout(_PATIENT[group]))
     items.sort(key=lambda item: list(_DEAR).index(groups[item]) if groups[item] in _DEAR else len(_DEAR))
 
 
