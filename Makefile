@@ -25,8 +25,8 @@ demo: setup  ## play April to December 2013: a good candidate climbs, a bad one 
 up: setup  ## the flights stack on this machine until Ctrl-C
 	@$(BIN)/headgate up
 
-test: setup  ## every test, in two processes
-	@$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+test: setup  ## every test, in three processes
+	@$(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 check: setup  ## format, lint, types, doors
 	@$(BIN)/ruff format --check .

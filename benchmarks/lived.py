@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
-from sqlalchemy import insert
-
 from benchmarks.shadow import APRIL
 from headgate.adapters import store
 from headgate.adapters.codec import dump
@@ -25,7 +23,7 @@ from headgate.adapters.settings import Settings
 from headgate.adapters.store.engine import writing
 from headgate.adapters.store.tables import LedgerRow
 from headgate.plan import Plan
-from headgate.rollout.state import Move, Tick
+from headgate.rollout.state import Move, Phase, Tick
 
 if TYPE_CHECKING:
     from tasks.wiring import Wiring
@@ -60,12 +58,16 @@ def opened(plan: Plan) -> datetime:
     """Open the rollout and tick until shadow is confirmed; return the time."""
     from flows.advance import advance
     from tasks.ledger import open_in_store
+    from tasks.standing import all_standings
 
     now = APRIL
     open_in_store.fn(plan, now, "benchmarks")
     for _ in range(2):
         now += PAUSE
         advance.fn(plan.service, now)
+    row = next(iter(all_standings()))
+    if row["phase"] != Phase.SHADOW.value:
+        raise RuntimeError(f"asked a rollout in shadow to measure; found {row['phase']}: {row['reasons']}")
     return now
 
 
@@ -90,23 +92,23 @@ def fill(wired: Wiring, last: Tick, rows: int) -> None:
         replace(last, tick=last.tick + i, at=last.at + timedelta(seconds=i), flow_run_id=f"filled-{i}")
         for i in range(1, rows + 1)
     )
-    new = [
-        {
-            "rollout_id": last.state.rollout,
-            "slice": last.state.slice,
-            "tick": tick.tick,
-            "at": tick.at,
-            "flow_run_id": tick.flow_run_id,
-            "phase": tick.state.phase.value,
-            "share_bp": tick.state.share_bp,
-            "move": tick.decision.move.value,
-            "body": dump(tick),
-        }
-        for tick in filled
-    ]
-    if new:
-        with writing(wired.engine) as session:  # past the store's `record`, which takes one at a time
-            session.connection().execute(insert(LedgerRow), new)
+    with writing(wired.engine) as session:  # past the store's `record`, which takes one at a time
+        session.add_all(_row(tick) for tick in filled)
+
+
+def _row(tick: Tick) -> LedgerRow:
+    """Return the ledger row of a tick; added to a session, the audit chain vouches for it as for any."""
+    return LedgerRow(
+        rollout_id=tick.state.rollout,
+        slice=tick.state.slice,
+        tick=tick.tick,
+        at=tick.at,
+        flow_run_id=tick.flow_run_id,
+        phase=tick.state.phase.value,
+        share_bp=tick.state.share_bp,
+        move=tick.decision.move.value,
+        body=dump(tick),
+    )
 
 
 def wired_to(home: Path, path: Path, plane: InProcessPlane) -> Wiring:

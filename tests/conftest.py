@@ -35,18 +35,26 @@ _DEAR = {
     "postgres": {"postgres", "store_url"},
     "flights": {"flights_lake", "flights_models"},
 }
+#: What begins; a file may name its own group, so that one long row becomes two.
+_FIRST = ["operators", "crashes", "live", "postgres", "flights"]
+#: Seconds a test may take where it starts and kills servers, on a machine that is busy besides.
+_PATIENT = {"operators": 900, "crashes": 600, "live": 600}
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what `make test`, which has two processes, must not tear apart; the longest row begins."""
+    """Say what the three processes of `make test` must not tear apart; the longest row begins."""
     groups = {item: _group(item) for item in items}
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: list(_DEAR).index(groups[item]) if groups[item] in _DEAR else len(_DEAR))
+        if group in _PATIENT:
+            item.add_marker(pytest.mark.timeout(_PATIENT[group]))
+    items.sort(key=lambda item: _FIRST.index(groups[item]) if groups[item] in _FIRST else len(_FIRST))
 
 
 def _group(item: pytest.Item) -> str:
+    if (named := item.get_closest_marker("xdist_group")) is not None:
+        return str(named.args[0])
     used = set(getattr(item, "fixturenames", ()))
     return next((name for name, dear in _DEAR.items() if dear & used), str(item.path))
 

@@ -10,7 +10,9 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
+from rich.console import Group
 from rich.live import Live
+from rich.text import Text
 
 from headgate.cli.options import AsJson, duration
 from headgate.cli.root import RUNNING, app, out, print_json, told
@@ -138,6 +140,18 @@ def _show(seen: Sequence[Glance], *, every: bool) -> None:
     out.print(_board(seen, every=every) if seen else _NOTHING, highlight=False)
 
 
+def _untold() -> str:
+    """Return what people were not told in time, in a line; nothing where they were."""
+    from tasks.clock import the_time
+    from tasks.notices import late_notices
+
+    late = late_notices(the_time())
+    if not late:
+        return ""
+    first, more = late[0], f" (and {len(late) - 1} more)" if len(late) > 1 else ""
+    return f"not told in time: {first.alert.subject}{more}: `headgate doctor` says why"
+
+
 _NOTHING = "no rollout yet; open one with `headgate start PLAN`"
 
 
@@ -147,4 +161,6 @@ def _board(seen: Sequence[Glance], *, every: bool) -> Any:
     # What is open comes first: that is what people are asked about.
     running, done = [one for one in seen if one.ended is None], [one for one in seen if one.ended is not None]
     shown = done if every else done[:_DONE]
-    return board([*running, *shown], out.width, hidden=len(done) - len(shown))
+    table = board([*running, *shown], out.width, hidden=len(done) - len(shown))
+    late = _untold()
+    return Group(table, Text(late, style="red")) if late else table

@@ -139,22 +139,23 @@ def _need(need: Need) -> str:
 
 
 def _table(running: Sequence[Glance]) -> str:
-    head = "| rollout | service | where | share | waits for | since | next | deadline | last tick |"
+    # Five columns: a sixth is cut off by the page that shows it.
+    head = "| rollout | where | waits for | since | by then |"
     rows = [
         (
             _name(one),
-            one.service,
-            where(one),
-            percent(one.state.share_bp),
+            f"{where(one)} at {percent(one.state.share_bp)}",
             waits_for(one),
             when(one.since),
-            _due(one.coming),
-            _due(one.deadline),
-            when(one.last.at),
+            "; ".join(filter(None, (_due(one.coming), _due(one.deadline)))),
         )
         for one in running
     ]
-    return "\n".join([head, "|" + "---|" * 9, *("| " + " | ".join(map(plain, row)) + " |" for row in rows)])
+    lines = ["| " + " | ".join(map(plain, row)) + " |" for row in rows]
+    ticks = [
+        f"- {plain(_name(one))} on {plain(one.service)}: last tick {when(one.last.at)}" for one in running
+    ]
+    return "\n".join([head, "|" + "---|" * 5, *lines, "", *ticks])
 
 
 def _due(due: Due | None) -> str:

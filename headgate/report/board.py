@@ -181,15 +181,23 @@ def _cells(one: Glance, *, merged: bool) -> dict[str, Text]:
         "where": Text(where(one), style=_COLOURS[state.outcome] if state.outcome else "cyan"),
         "share": Text(f"{percent(state.share_bp)}{unsure}"),
         "waits for": Text(waits_for(one), style="yellow" if asking else ""),
-        "for": Text(brief(one.now - one.since), style="" if one.open else "dim"),
+        # Of what is over, when it was over: how long ago that is helps nobody.
+        "for": Text(brief(one.now - one.since))
+        if one.open
+        else Text(f"{utc(one.since):%Y-%m-%d}", style="dim"),
         "next": Text(_in(first, one.now), style=_urgent(first, one.now) if first == limit else ""),
         "deadline": Text(_in(limit, one.now), style=_urgent(limit, one.now)),
-        "last tick": Text(brief(one.age), style="bold red" if one.stopped else "dim"),
+        "last tick": Text(brief(one.age) if one.open else "", style="bold red" if one.stopped else "dim"),
     }
 
 
 def _name(one: Glance) -> str:
     return one.rollout if one.state.slice == ALL else f"{one.rollout} / {one.state.slice}"
+
+
+def _span(one: Glance) -> str:
+    # Of what is over, when it was over: how long ago that is helps nobody.
+    return brief(one.now - one.since) if one.open else f"{utc(one.since):%Y-%m-%d}"
 
 
 def _in(due: Due | None, now: datetime) -> str:

@@ -134,6 +134,24 @@ def plain(text: object) -> str:
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def spoken(text: str) -> str:
+    r"""Return foreign text as Markdown as `plain` does, with what stands in backticks as code.
+
+    Examples
+    --------
+    >>> spoken("ask `headgate *code*` for it_self")
+    'ask `headgate *code*` for it\\_self'
+    """
+    parts = re.split(r"(`[^`\s][^`]*`)", re.sub(r"\s+", " ", text).strip())
+    return "".join(part if at % 2 else _within(part) for at, part in enumerate(parts))
+
+
+def _within(text: str) -> str:
+    # `plain` strips, and a sentence goes on after its code.
+    before, after = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+    return f"{before}{plain(text)}{after if text.strip() else ''}"
+
+
 def picture(svg: str) -> str:
     """Return one of the report's charts as the address of an image of its own, on white.
 
@@ -221,6 +239,7 @@ def _environment() -> Environment:
     made.filters["count"] = formats.count
     made.filters["when"] = formats.when
     made.filters["lasting"] = formats.lasting
+    made.filters["spoken"] = lambda text: Markup(spoken(text))  # noqa: S704 - escaped there
     made.filters["does"] = _DOES.__getitem__
     made.filters["reason"] = lambda v: v.reason.removeprefix(f"{v.gate}: ")
     # Inside a block of code nothing is escaped, and nothing needs to be: ids are made of [a-z0-9-].

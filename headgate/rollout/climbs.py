@@ -126,13 +126,17 @@ def whoever_must_approve_is_asked(m: Moment) -> Decision | None:
     if asked is None:
         now, number = m.now, m.state.attempt + 1
         asked = Asked(m.state.step + 1, number, digest(m), now, now + rule.expires)
-        why = f"every gate passes; {rule.approvers} approver(s) must agree to {share} (question {number})"
+        why = f"every gate passes; {_people(rule.approvers)} must agree to {share} (question {number})"
         return Decision(Move.ASK, (why,), (Waiting.APPROVAL,), due=m.due(asked.expires_at), asked=asked)
     people = approvers(m, asked)
     if len(people) >= rule.approvers:
         return None
-    why = f"{len(people)} of {rule.approvers} approver(s) agreed to {share} (question {asked.attempt})"
+    why = f"{len(people)} of {_people(rule.approvers)} agreed to {share} (question {asked.attempt})"
     return m.hold([Waiting.APPROVAL], [why], asked.expires_at)
+
+
+def _people(number: int) -> str:
+    return "1 person" if number == 1 else f"{number} people"
 
 
 def nothing_is_missing(m: Moment) -> Decision:

@@ -55,6 +55,9 @@ def test_whoever_is_on_duty_reads_the_scorecard_approves_and_the_share_rises_at_
 
     _looks_at_the_pages(duty, v2, keep)
 
+    logged = duty.full.log("worker", 10**6) + str(duty.full.run(form["id"]))
+    assert fields["code"] not in logged
+
     # The answer is used up: the same again moves nothing.
     assert duty.full.resume(form["id"], **fields)["status"] != "ACCEPT"
     assert duty.tick().decision.move is Move.HOLD

@@ -22,7 +22,7 @@ from tests.integration.flow_stage import KILLED, Base, base_of, fork_ready, ran
 from tests.scenarios.small import HOUR
 from tests.scenarios.world import SERVICE, Servers, Snapshot
 
-pytestmark = [pytest.mark.prefect, pytest.mark.envoy, pytest.mark.slow]
+pytestmark = [pytest.mark.prefect, pytest.mark.envoy, pytest.mark.slow, pytest.mark.xdist_group("crashes")]
 
 
 @pytest.fixture

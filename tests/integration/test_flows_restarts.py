@@ -31,7 +31,7 @@ from tests.integration.flow_stage import base_of, child, ended, fork_ready
 from tests.scenarios.small import HOUR
 from tests.scenarios.world import SERVICE, Servers, Snapshot, world
 
-pytestmark = [pytest.mark.prefect]
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("crashes")]
 
 
 # ---------------------------------------------------------------- Prefect

@@ -17,7 +17,6 @@ from headgate.rollout.state import Answer
 from tasks import asking, forms, people, wiring
 from tests.integration.form_stage import CHIEF, OPERATOR, ask, code, now_of, wired
 from tests.integration.form_stage import asking as asked_of
-from tests.live_prefect import FullPrefect
 
 pytestmark = pytest.mark.prefect
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -213,43 +212,3 @@ def test_a_prefect_that_is_down_is_told_of_once_with_another_way(monkeypatch, ca
     assert [r.getMessage() for r in caplog.records if f"headgate approve {case.rollout.id}" in r.getMessage()]
     assert len(caplog.records) == 1
     assert answers(case) == []
-
-
-@pytest.mark.slow
-def test_an_approver_answers_in_the_form(full_prefect: FullPrefect, home: Path):
-    """Ask, an empty form, a wrong code, asked again, a yes. What else people do to forms: tests/browser."""
-    full_prefect.point_at(home)
-    forms.forget()
-    case = asked_of(datetime.now(UTC))
-    chief = people.enrol(CHIEF, OPERATOR, NOW)
-    with full_prefect.flows_here():
-        tick(case, datetime.now(UTC))
-    run = full_prefect.only_run(f"rollout:{case.rollout.id}", state="Suspended")["id"]
-    assert "data:image/svg+xml;base64," in shown_at(full_prefect, run, 1)
-    assert full_prefect.resume(run)["status"] == "REJECT"  # a bare Resume is not a yes
-    said = {"decision": "approve", "approver": CHIEF, "comment": "looked at the charts"}
-    assert full_prefect.resume(run, **said, code="none at all")["status"] == "REJECT"
-
-    assert full_prefect.resume(run, **said, code="1234 5678")["status"] == "ACCEPT"
-    assert shown_at(full_prefect, run, 2).startswith("**Not accepted: wrong or expired code")
-    assert answers(case) == []
-
-    good = code(chief, case)
-    full_prefect.resume(run, **said, code=f"{good[:4]} {good[4:]}")
-    ended = full_prefect.until_state(run, "Approved")
-    assert ended["state_type"] == "COMPLETED"
-    assert answers(case) == [Answer.APPROVE]
-    logged = full_prefect.log("worker", 10**6) + str(ended)
-    assert good not in logged
-    assert f"{good[:4]} {good[4:]}" not in logged
-
-
-def shown_at(full: FullPrefect, run: str, sitting: int) -> str:
-    """Wait until a form waits at this sitting, and return what stands above it."""
-
-    def look():
-        found = httpx.get(f"{full.api_url}/flow_runs/{run}/input/suspended-{sitting}-description", timeout=30)
-        return {"text": found.json()} if found.is_success else None
-
-    text: str = full.until(look)["text"]
-    return text

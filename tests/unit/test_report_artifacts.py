@@ -38,9 +38,7 @@ def test_the_status_says_first_who_is_needed():
         "- **flights-gbm-1: approval asked, 0 of 1 agreed, until 2013-04-14 00:00 UTC**",
         "- **fraud-1: paused since 2013-04-10 00:00 UTC: somebody has to look**",
     ]
-    assert any(
-        line.startswith("| fraud-1 | flight-delays | ramp 1/3 | 5 % | paused: operator |") for line in lines
-    )
+    assert any(line.startswith("| fraud-1 | ramp 1/3 at 5 % | paused: operator |") for line in lines)
     assert "- old-1 on flight-delays: expired at 0 % on 2013-04-11 00:00 UTC" in lines
 
 

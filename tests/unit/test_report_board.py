@@ -84,7 +84,7 @@ def test_an_unconfirmed_share_is_marked_and_a_done_rollout_has_no_dues():
     assert "5 %?" in shown(glance(before, world(before, confirmed_at=None)))
     before = state(Phase.DONE, 3, outcome=Outcome.PROMOTED, share_bp=10_000)
     text = shown(glance(before, world(before)), hidden=3)
-    assert line(text, "flights-gbm-1") == "flights-gbm-1 flight-delays promoted 100 % 1 d 10 min"
+    assert line(text, "flights-gbm-1") == "flights-gbm-1 flight-delays promoted 100 % 2013-04-10"
     assert "3 more that are done: --all" in text
 
 

@@ -93,6 +93,8 @@ def test_whoever_answered_is_named_with_what_they_said_and_who_is_missing():
 
 def test_what_became_of_the_last_answer_stands_on_top_in_bold():
     assert card(until(20), "Not accepted: wrong code").startswith("**Not accepted: wrong code**\n")
+    told = card(until(20), "Not accepted: *no*; do `headgate approver code x_y_z`")
+    assert told.startswith("**Not accepted: \\*no\\*; do `headgate approver code x_y_z`**\n")
 
 
 def test_a_slice_says_which_requests_and_is_undone_alone():
