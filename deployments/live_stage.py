@@ -60,10 +60,9 @@ class LiveStage:
             # A busy server may forget to say how a run ended; what it did is in the store.
             with suppress(MissingResult):
                 open_rollout(str(self.path), now=now, opened_by="headgate up")
-        if self.look().state.phase is Phase.PREFLIGHT:
-            self.opened(self._rollout(), now)
         for one in store.rollouts(wiring.build().engine, self.plan.service):
             self.renewal.serve(store.plan_of(wiring.build().engine, one.plan_hash))
+        self._take_up(now)
 
     def look(self) -> Tick:
         """Return the last ledger row of the rollout that holds the service, else of the newest."""
@@ -115,16 +114,20 @@ class LiveStage:
         known = len(retrainings.all(engine, service))
         monitor(service, now=now)
         watched = find_served.fn(service)
-        if watched is None or not any(drifts_to_say(watched, now)):
-            return
-        found = self.renewal.awaited(known)
-        if found is not None and found.rollout:
-            self.renewal.serve(store.plan_of(engine, store.get(engine, found.rollout).plan_hash))
-            self.opened(found.rollout, now)
+        if watched is not None and any(drifts_to_say(watched, now)):
+            self.renewal.awaited(known)
+        self._take_up(now)
 
     def unanswered(self) -> bool:
         """Return whether a question is open that too few people have answered."""
         return any(not question.settled for question in open_questions(self._rollout()))
+
+    def _take_up(self, now: datetime) -> None:
+        """Serve the candidate of a rollout that has not begun, and let whoever must sign do so."""
+        if self.look().state.phase in (Phase.QUEUED, Phase.PREFLIGHT):
+            rollout, engine = self._rollout(), wiring.build().engine
+            self.renewal.serve(store.plan_of(engine, store.get(engine, rollout).plan_hash))
+            self.opened(rollout, now)
 
     def _rollout(self) -> str:
         engine = wiring.build().engine

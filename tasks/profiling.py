@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from prefect import task
@@ -13,16 +13,18 @@ from headgate.alerts.monitoring import window_alerts
 from headgate.drift import Policy, Report, Role, State, judge
 from headgate.performance import Kind, Monitored, Span, Word, due, estimated, window_sums
 from headgate.performance.course import calibration_of, errors_of
-from headgate.performance.schedule import aligned
+from headgate.performance.schedule import aligned, starts
+from headgate.profile import Profile
 from headgate.report.formats import lasting
 from tasks import wiring
 from tasks.performing import about, close_cohorts
-from tasks.references import DECISION, SCORE, Reference, profile_of, reference_of
+from tasks.references import DECISION, SCORE, Reference, profile_of, reference_of, told_apart
 from tasks.retrying import OUTSIDE
 from tasks.watching import LEARNING, Past, Watched, answers_of, past_of
 
 #: Requests without which a window says nothing.
 FEWEST = 30
+_WEEK = timedelta(days=7)
 
 
 @task(name="find the windows that are due", **OUTSIDE)
@@ -36,7 +38,7 @@ def due_windows(watched: Watched, now: datetime) -> list[Span]:
     begin = last.until if last else aligned(watched.since - LEARNING, every)
     column = plan.requests.at
     parts = wired.lake.stream_requests(plan, begin, now, [column]) if begin < now else ()
-    came = [at for part in parts for at in part.column(column).to_pylist() if at is not None]
+    came = [at for part in parts for at in starts(part.column(column), begin, every)]
     spans = due(begin, every, now, came)
     return spans[1:] if last is None and spans and spans[0].empty else spans
 
@@ -79,7 +81,7 @@ def _seen(watched: Watched, span: Span, past: Past) -> tuple[Word, dict[str, Any
             f"nothing to hold it against: {watched.watch.reference} has no window, and the shelf no profile"
         )
         return Word.NO_REFERENCE, body | {"reasons": [nothing]}
-    report = _judged(watched, span, reference.beside(profile), reference, past.windows)
+    report = _judged(watched, span, past, reference, profile)
     body |= {
         "reference": reference.named,
         "drift": report.to_record(),
@@ -89,15 +91,23 @@ def _seen(watched: Watched, span: Span, past: Past) -> tuple[Word, dict[str, Any
     return _word(report), body
 
 
-def _judged(
-    watched: Watched, span: Span, beside: Any, reference: Reference, before: Sequence[Monitored]
-) -> Report:
+def _judged(watched: Watched, span: Span, past: Past, reference: Reference, profile: Profile) -> Report:
     plan = watched.plan
     roles: dict[str, Role] = {SCORE: Role.SCORE, DECISION: Role.PREDICTION}
     roles |= dict.fromkeys(plan.segments.by if plan.segments else (), Role.SEGMENT)
     policy = Policy.of(watched.watch, roles=roles)
-    state = State(reference.calibration, *_carried(before))
-    return judge(beside, policy, state, window=(span.since, span.until))
+    state = State(reference.calibration, *_carried(past.windows))
+    apart = told_apart(watched, span) if _asked_anew(past, span) else None
+    window = (span.since, span.until)
+    return judge(reference.beside(profile), policy, state, together=apart, window=window)
+
+
+def _asked_anew(past: Past, span: Span) -> bool:
+    """Say whether the classifier is asked: once a week is enough for what it costs."""
+    return not any(
+        (one.body["drift"] or {}).get("multivariate", {}).get("judged") and span.since - one.since < _WEEK
+        for one in past.full[-50:]
+    )
 
 
 def _carried(before: Sequence[Monitored]) -> tuple[Any, ...]:

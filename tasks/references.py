@@ -11,11 +11,11 @@ import pyarrow as pa
 
 from headgate.adapters.lake import Lake
 from headgate.adapters.profiles import find_profile, keep_profile
-from headgate.drift import Calibration, calibrate
+from headgate.drift import Calibration, ToldApart, calibrate, draw, tell_apart
 from headgate.performance import Span, Word
 from headgate.performance.answers import answered, floats, threshold_of
 from headgate.plan.model import Plan
-from headgate.ports import PROFILE
+from headgate.ports import PROFILE, SAMPLE
 from headgate.profile import Comparison, Profile, compare, from_bytes, merge, take
 from tasks import wiring
 from tasks.parts import profile_requests
@@ -123,6 +123,21 @@ def _like(watched: Watched, past: Past) -> Profile | None:
         return shelf
     first = past.full[0]
     return find_profile(wiring.build().lake, watched.owner, window_name(first.since, first.until))
+
+
+def told_apart(watched: Watched, span: Span) -> ToldApart | None:
+    """Return how well rows of a window are told from those the model learned from.
+
+    None where the reference is another, or the shelf has no sample of this version's training.
+    """
+    wired, plan = wiring.build(), watched.plan
+    body = wired.shelf.read(watched.ref.model, watched.version, SAMPLE)
+    if watched.watch.reference != "training" or body is None:
+        return None
+    reference = pa.ipc.open_file(pa.BufferReader(body)).read_all()
+    wanted = [plan.requests.id, *_columns(plan)]
+    rows = wired.lake.stream_requests(plan, span.since, span.until, list(dict.fromkeys(wanted)))
+    return tell_apart(reference, draw(rows, key=plan.requests.id), _columns(plan), within=True)
 
 
 def _columns(plan: Plan) -> Sequence[str]:

@@ -38,6 +38,9 @@ def main(arguments: list[str] | None = None) -> int:
         if (body := kept(name, rows)) is not None
     }
     ours = {rows: body for (name, rows), body in found.items() if name == OURS}
+    if not ours:
+        print(f"nothing of {OURS} was measured yet: --peer {OURS} --rows {SIZES[0]}")
+        return 1
     told = section(ours, {key: body for key, body in found.items() if key[0] != OURS})
     if options.merge:
         page = merged(RESULTS.read_text(encoding="utf-8"), [told], datetime.now(UTC))

@@ -105,6 +105,8 @@ def environment(name: str) -> Path | str:
         return python
     wanted = _SCRIPTS / f"{PEERS[name]}.txt"
     uv = Path(sys.executable).with_name("uv")
+    if not uv.exists():
+        return "cannot be installed: uv is not in this environment (`make setup`)"
     commands = (
         [sys.executable, "-m", "venv", "--without-pip", str(home)],
         [str(uv), "pip", "sync", "--quiet", "--python", str(python), str(wanted)],

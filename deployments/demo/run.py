@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +80,11 @@ def live_traffic(share_bp: int) -> Live:
     if share_bp <= 500:
         return Live(part=0.7 if share_bp <= 100 else 0.9, per_second=500)
     return Live(part=0.25 if share_bp < FULL_BP else 0.1, per_second=500)
+
+
+def renewed_traffic(share_bp: int) -> Live:
+    """Return the same for a model trained anew: its shadow has weeks where the first one's had months."""
+    return Live(part=0.1, per_second=300) if share_bp == 0 else live_traffic(share_bp)
 
 
 def run_demo(run: Path, *, permute: bool, console: Console) -> dict[str, Any]:
@@ -190,7 +195,7 @@ def _go_on(first: Told, service: DemoService, renewal: Renewal, promoted: Tick, 
     from deployments.demo.kept import KeptService
 
     renewal.ready()
-    kept = KeptService(service, renewal, SCHEDULED, stage.board.note)
+    kept = KeptService(replace(service, live=renewed_traffic), renewal, SCHEDULED, stage.board.note)
 
     def tell(tick: Tick) -> None:
         stage.board.told(kept.of.plan.candidate.version, tick, kept.of.tally.sent)

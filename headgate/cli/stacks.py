@@ -34,6 +34,9 @@ def demo(
 ) -> None:
     """Play April to December 2013 on this machine: a good candidate climbs, a bad one falls.
 
+    Then the year goes on: the monitor watches what was promoted, a drift retrains it through the server's
+    automation, and what comes of that has to prove itself like any candidate.
+
     A real Prefect server, real model servers, a real Envoy, and the flows that run in production; only
     the clock is played. Leaves the store, the exchanges, summary.json and report.html in the folder.
     """

@@ -9,7 +9,9 @@ from headgate.profile import ColumnComparison, Kind
 
 #: Above these something broke rather than moved: the share of values never seen, the spreads that a mean
 #: moved by, the share of values out of contract.
-_MOST_UNSEEN, _FAR, _OUTSIDE = 0.5, 10.0, 0.01
+_MOST_UNSEEN, _FAR, _OUTSIDE = 0.5, 50.0, 0.01
+#: A constant is stuck where this far from the reference; a week without rain is not.
+_STUCK = 0.5
 #: Where less than this is missing in the reference, values belong there.
 _MOSTLY_THERE = 0.2
 
@@ -27,7 +29,7 @@ def broken(column: ColumnComparison, aspect: Aspect) -> str:
         return "values are outside the contract"
     if column.kind is not Kind.NUMBER or not column.spread_reference or column.mean_current is None:
         return ""
-    if column.spread_current == 0:
+    if column.spread_current == 0 and (column.js or 0) >= _STUCK:
         return f"stuck at {column.mean_current:g}"
     moved = abs(column.mean_current - (column.mean_reference or 0.0)) / column.spread_reference
     return f"its mean moved by {moved:.0f} spreads: another unit?" if moved >= _FAR else ""

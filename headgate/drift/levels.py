@@ -32,6 +32,8 @@ FEWEST_BLOCKS = 10
 STAKES = (0.1, 0.25, 0.5, 0.75, 1.0)
 _CAP = 2.0
 _MOST_ALIKE = 0.9
+#: A window with so many times the rows of a block holds several; less is a busy day.
+_SEVERAL = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,14 @@ class Level:
         Autocorrelation of one block and the next, 0 to 0.9.
     blocks
         How many there were.
+    rows
+        Rows of a block, in the mean; 0: as many as a window has.
     """
 
     deviation: float
     alike: float
-    blocks: int
+    blocks: float
+    rows: float = 0.0
 
     @property
     def lasting(self) -> float:
@@ -61,6 +66,19 @@ class Level:
     def off(self) -> float:
         """What the reference's own mean may be off, three standard errors: many columns are followed."""
         return 3 * self.lasting / sqrt(self.blocks)
+
+    def of(self, rows: int) -> Level:
+        """Return how means of windows move that hold several blocks: less, and hardly alike.
+
+        Examples
+        --------
+        >>> Level(deviation=0.5, alike=0.0, blocks=90, rows=100.0).of(400)
+        Level(deviation=0.25, alike=0.0, blocks=22.5, rows=400)
+        """
+        held = rows / self.rows if self.rows else 1.0
+        if held < _SEVERAL:
+            return self
+        return Level(self.lasting / sqrt(held), 0.0, self.blocks / held, rows)
 
     def freed(self, shift: float, last: float | None) -> float:
         """Return a window's shift freed of what the window before explains; as it is where there is none.
@@ -92,7 +110,7 @@ class Level:
         return np.asarray(np.asarray(STAKES) * x - np.asarray(cost), dtype=np.float64)
 
 
-def level_of(shifts: Sequence[float]) -> Level | None:
+def level_of(shifts: Sequence[float], rows: float = 0.0) -> Level | None:
     """Return how blocks' means move, given their shifts in order of time; None where there are too few.
 
     Examples
@@ -113,4 +131,4 @@ def level_of(shifts: Sequence[float]) -> Level | None:
         alike += (1 + 3 * alike) / count + sqrt(max(0.0, 1 - alike**2) / count)
     alike = min(max(alike, 0.0), _MOST_ALIKE)
     deviation = sqrt(squares / (count - 1)) * (1 + 2 / sqrt(2 * count))
-    return Level(deviation, alike, count)
+    return Level(deviation, alike, count, rows)

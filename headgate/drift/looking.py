@@ -122,6 +122,7 @@ class Look:
         moved = shift(column) if Aspect.VALUES in judged else None
         level = self.before.calibration.levels.get(name)
         if level is not None and moved is not None and self.starts > 1:
+            level = level.of(comparison.rows_current)
             freed = level.freed(moved, None if self._gap else self.before.shifts.get(name))
             for aspect, sign in ((Aspect.RISE, 1.0), (Aspect.FALL, -1.0)):
                 course = self._course(name, aspect)

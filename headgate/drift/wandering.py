@@ -67,7 +67,7 @@ class Calibration:
         return {
             "blocks": self.blocks,
             "auc": self.auc,
-            "levels": {n: [one.deviation, one.alike, one.blocks] for n, one in self.levels.items()},
+            "levels": {n: [one.deviation, one.alike, one.blocks, one.rows] for n, one in self.levels.items()},
             "columns": {
                 name: {aspect: [w.effect, w.rows] for aspect, w in aspects.items()}
                 for name, aspects in self.columns.items()
@@ -91,8 +91,8 @@ def calibrate(blocks: Sequence[Profile], whole: Profile, *, fewest: int = 100) -
     Parameters
     ----------
     blocks
-        Profiles of parts of the reference as long as windows are (days, say), in order of time, taken
-        ``like`` the whole.
+        Profiles of parts of the reference, at most as long as windows are (days, say; windows may be weeks),
+        in order of time, taken ``like`` the whole.
     whole
         The profile of all of them together.
     fewest
@@ -115,7 +115,8 @@ def calibrate(blocks: Sequence[Profile], whole: Profile, *, fewest: int = 100) -
         name: {a: wander for a, seen in aspects.items() if (wander := _wander(seen)) is not None}
         for name, aspects in courses.items()
     }
-    levels = {name: level for name, seen in shifts.items() if (level := level_of(seen)) is not None}
+    rows = fsum(block.rows for block in used) / len(used)
+    levels = {name: level for name, seen in shifts.items() if (level := level_of(seen, rows)) is not None}
     return Calibration(len(used), columns, levels)
 
 
@@ -131,8 +132,9 @@ def _wander(seen: Sequence[Effect]) -> Wander | None:
     """Return the mean of an exponential variable that dominates these blocks' effects, by its moments.
 
     A gamma variable with mean m and standard deviation s up to m is dominated by an exponential one with
-    mean m, with a larger s by one with mean s^2/m. The mean is taken two standard errors high, and longer
-    by (1 + r)/(1 - r) where blocks resemble their neighbours: a spell of weather comes as one.
+    mean m, with a larger s by one with mean s^2/m. The mean is taken two standard errors high, all of it
+    by 1 + 3/sqrt(blocks), for few blocks know the tail badly, and longer by (1 + r)/(1 - r) where blocks
+    resemble their neighbours: a spell of weather comes as one.
     """
     if len(seen) < FEWEST_BLOCKS:
         return None
@@ -142,7 +144,8 @@ def _wander(seen: Sequence[Effect]) -> Wander | None:
     high = max(0.0, mean + 2 * sqrt(variance / len(sizes)))
     by_sampling = fsum(2 * one.dof / one.n**2 for one in seen) / len(seen)
     scale = max(high, (variance - by_sampling) / high if high else 0.0)
-    return Wander(scale * _spell(sizes), fsum(one.n_current for one in seen) / len(seen))
+    safe = 1 + 3 / sqrt(len(seen))
+    return Wander(scale * safe * _spell(sizes), fsum(one.n_current for one in seen) / len(seen))
 
 
 def _against_the_others(block: Effect) -> float:

@@ -6,6 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+import pyarrow as pa
+
+from headgate.compare.stays import column_micros, micros
+from headgate.tables import INSTANT
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -29,7 +35,7 @@ def due(begin: datetime, every: timedelta, now: datetime, requested: Sequence[da
     begin
         Where the last window ended, a whole multiple of ``every``.
     requested
-        Times of the requests since then, rising.
+        Times of the requests since then; of a window one is enough, see `starts`.
 
     Examples
     --------
@@ -41,6 +47,26 @@ def due(begin: datetime, every: timedelta, now: datetime, requested: Sequence[da
     last = begin + (now - begin) // every * every if now > begin else begin
     full = sorted({begin + (at - begin) // every * every for at in requested if begin <= at < last})
     return list(_with_gaps(begin, every, full))
+
+
+def starts(times: pa.Array | pa.ChunkedArray, begin: datetime, every: timedelta) -> list[datetime]:
+    """Return the beginnings of the windows in which requests came, however many they were.
+
+    Parameters
+    ----------
+    times
+        Aware timestamps; those that are missing are in no window.
+
+    Examples
+    --------
+    >>> begin = datetime(2013, 4, 1, tzinfo=UTC)
+    >>> came = pa.array([begin + timedelta(hours=h) for h in (1, 2, 50)] + [None])
+    >>> [at.day for at in starts(came, begin, timedelta(days=1))]
+    [1, 3]
+    """
+    at = column_micros(times.drop_null().cast(INSTANT, safe=False))
+    length = every // timedelta(microseconds=1)
+    return [begin + int(number) * every for number in np.unique((at - micros(begin)) // length)]
 
 
 def silence(reached: datetime, every: timedelta, now: datetime, usual: timedelta) -> timedelta | None:

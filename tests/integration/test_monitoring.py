@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from headgate.adapters import store
@@ -12,6 +13,8 @@ from headgate.adapters.store import audit, monitoring, retrainings
 from headgate.errors import InputError, ModelUnavailable
 from headgate.performance import Kind, Word
 from headgate.plan.duties import NoticeKind
+from headgate.ports import MODEL, PROFILE, SAMPLE
+from headgate.profile import take, to_bytes
 from headgate.rollout.state import Outcome
 from tasks.drifting import drifts_to_say, look_for_silence
 from tasks.monitored import look
@@ -257,3 +260,25 @@ def _route(small: World):
 
     nobody = Endpoint("127.0.0.1", 1)
     return Route(SERVICE, small.rollout, small.rollout, 0, False, 1, 1, nobody, nobody)
+
+
+# ---------------------------------------------------------------- the training's rows as the reference
+
+
+def test_windows_are_held_against_the_training_that_is_kept_with_the_model(small):
+    """M11: per column and all together; the classifier is asked once a week."""
+    requests, truth = logs(41, shifted)
+    training = requests.slice(0, 28 * 144).select(["request_id", "signal", "region"])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, training.schema) as file:
+        file.write_table(training)
+    learned = take(training, columns=["signal", "region"])
+    parts = {MODEL: b"a model", PROFILE: to_bytes(learned), SAMPLE: sink.getvalue().to_pybytes()}
+    promoted(small, requests, truth, reference="training", every="2d")
+    small.wired.shelf.put("delays", "gbm-2", parts, {"made": "for a test"})
+    run(small, 42)
+    windows = monitoring.history(small.engine, SERVICE, Kind.WINDOW)[14:]
+    assert {one.body["reference"] for one in windows} == {"the training of gbm-2"}
+    assert [one.verdict for one in windows] == [Word.QUIET] * 6 + [Word.DRIFT]
+    asked = [one.body["drift"]["multivariate"]["judged"] for one in windows]
+    assert asked == [True, False, False, False, True, False, False]

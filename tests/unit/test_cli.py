@@ -20,7 +20,7 @@ COMMANDS = (
     "validate", "start", "shadow", "advance", "approve", "reject", "hold", "promote", "signoff",
     "questionnaire", "rollback", "abort", "pause", "resume", "undo", "retry", "kill", "status", "report",
     "history", "explain", "demo", "up", "doctor", "automations", "backtest", "power", "premortem",
-    "monitor", "monitoring", "drift", "retrain", "sample",
+    "monitor", "monitoring", "drift", "retrain",
 )  # fmt: skip
 BUTTONS = ("rollback", "abort", "pause", "resume")
 WHO_AND_WHY = ("--as", "chief@example.org", "--reason", "saw it")
@@ -90,7 +90,7 @@ def test_the_help_names_the_flow_that_a_command_runs(command, flow):
 
 def test_nothing_asked_is_answered_with_where_to_begin():
     shown = " ".join(run().output.split())
-    for word in ("validate", "start", "shadow", "advance", "demo", *COMMANDS):
+    for word in ("validate", "start", "shadow", "advance", "demo", "sample", *COMMANDS):
         assert word in shown
 
 

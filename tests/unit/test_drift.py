@@ -147,7 +147,7 @@ def test_what_days_do_anyway_is_no_drift_and_a_lasting_rise_among_them_is():
     whole = take(pa.concat_tables(blocks))
     scale = calibrate([take(block, like=whole) for block in blocks], whole)
     quiet = [_stormy(2_000 + i, level[60 + i]) for i in range(20)]
-    raised = [_stormy(3_000 + i, level[80 + i] + 4) for i in range(30)]
+    raised = [_stormy(3_000 + i, level[80 + i] + 7) for i in range(30)]
     reports = watch(whole, quiet + raised, Policy(), State(scale))
     assert [names(report) for report in reports[:20]] == [[]] * 20
     assert names(reports[-1]) == ["speed"]

@@ -7,9 +7,10 @@ from evidently import DataDefinition, Dataset, Report
 from evidently.metrics import MissingValueCount, ValueDrift
 from measured import NUMBERS, TEXTS, Found, put, run
 
-#: Its Wasserstein distance is in standard deviations; its KS and chi-square answers are p-values.
+#: Its Wasserstein distance is in standard deviations, its Jensen-Shannon distance to the base e; KS and
+#: chi-square answer with p-values, and the latter takes the reference for the truth (one sample, not two).
 NUMERIC = {"psi": "psi_own", "jensenshannon": "js_own", "ks": "ks_p", "wasserstein": "wasserstein_sd"}
-CATEGORICAL = {"psi": "psi_own", "jensenshannon": "js", "chisquare": "chi2_p"}
+CATEGORICAL = {"psi": "psi_own", "jensenshannon": "js_e", "chisquare": "chi2_p_own"}
 
 
 def work(reference: str, current: str) -> Found:

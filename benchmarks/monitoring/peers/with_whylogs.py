@@ -1,4 +1,7 @@
-"""whylogs: a profile of each window, and the drift scores between the two."""
+"""whylogs: a profile of each window, and the drift scores between the two.
+
+Its chi-square takes the reference for the truth (one sample, not two): it has no counterpart in Headgate.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def work(reference: str, current: str) -> Found:
     found: Found = {}
     for name in columns:
         score = scores.get(name) or {}
-        for key, measure in (("statistic", "ks" if name in NUMBERS else "chi2"), ("pvalue", "p_own")):
+        for key, measure in (("statistic", "ks" if name in NUMBERS else "chi2_own"), ("pvalue", "p_own")):
             if score.get(key) is not None:
                 put(found, name, measure, score[key])
         counts = new.get_column(name).get_metric("counts")
