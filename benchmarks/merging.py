@@ -25,15 +25,15 @@ def merged(page: str, sections: Sequence[Section], at: datetime) -> str:
     blocks = {part.split("\n", 1)[0]: part.split("\n", 1)[1] for part in parts}
     glance = _rows(blocks[_GLANCE])
     for section in sections:
-        gone = {_name(row) for row in _rows(blocks.get(section.title, ""))}
-        where = next((i for i, row in enumerate(glance) if _name(row) in gone), len(glance))
-        kept = [row for row in glance if _name(row) not in gone]
+        gone = set(_rows(blocks.get(section.title, "")))  # whole rows: two benchmarks may share a name
+        where = next((i for i, row in enumerate(glance) if row in gone), len(glance))
+        kept = [row for row in glance if row not in gone]
         glance = [*kept[:where], *_rows(figures_table(section.figures)), *kept[where:]]
         body = told(section).split("\n", 1)[1]
         blocks[section.title] = f"{body.rstrip()}\n\nMeasured alone, {at:%Y-%m-%d %H:%M} UTC.\n\n"
     columns = "| figure | target | measured |  |\n| --- | --- | --- | --- |"
     blocks[_GLANCE] = "\n".join(["", columns, *glance, "", ""])
-    whole = "".join(f"## {title}\n{body}" for title, body in blocks.items())
+    whole = "".join(f"## {title}\n{body.rstrip()}\n\n" for title, body in blocks.items())
     return (_verdict(head, glance, blocks) + whole).rstrip() + "\n"
 
 

@@ -75,21 +75,26 @@ def drifts_to_say(watched: Watched, now: datetime) -> Iterator[tuple[str, Kind, 
     engine = wiring.build().engine
     if watched.under_way:
         return
-    begun = [one.claim.at for one in retrainings.all(engine, watched.service)]
+    trained = retrainings.all(engine, watched.service)
+    begun = [one.claim.at for one in trained]
     for kind in (Kind.WINDOW, Kind.COHORT):
         found = monitoring.history(engine, watched.service, kind, version=watched.version)
         going_on = episode(found)
         if going_on is None or not going_on.trainable:
             continue
+        again = ""
         if watched.watch.then == "retrain":
-            if any(at >= going_on.since for at in begun):
+            tried = [one for one in trained if one.claim.at >= going_on.since]
+            # A refused model answered nothing: as long as the drift goes on, the next cooldown tries again.
+            if any(one.accepted is not False for one in tried):
                 continue
             if begun and now < max(begun) + watched.watch.cooldown:
                 continue
+            again = f"/{len(tried) + 1}" if tried else ""
         elif not any(one.since == going_on.since and one.at == now for one in found):
             continue  # told once: nobody waits for it
         yield (
-            f"{watched.service}/{watched.version}/{kind.value}/{going_on.since:%Y-%m-%dT%H:%MZ}",
+            f"{watched.service}/{watched.version}/{kind.value}/{going_on.since:%Y-%m-%dT%H:%MZ}{again}",
             kind,
             going_on,
         )

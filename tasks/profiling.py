@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +18,7 @@ from headgate.profile import Profile
 from headgate.report.formats import lasting
 from tasks import wiring
 from tasks.performing import about, close_cohorts
-from tasks.references import DECISION, SCORE, Reference, profile_of, reference_of, told_apart
+from tasks.references import DECISION, SCORE, Reference, profile_of, reference_of, told_apart, what_matters
 from tasks.retrying import OUTSIDE
 from tasks.watching import LEARNING, Past, Watched, answers_of, past_of
 
@@ -81,8 +81,10 @@ def _seen(watched: Watched, span: Span, past: Past) -> tuple[Word, dict[str, Any
             f"nothing to hold it against: {watched.watch.reference} has no window, and the shelf no profile"
         )
         return Word.NO_REFERENCE, body | {"reasons": [nothing]}
-    report = _judged(watched, span, past, reference, profile)
+    matters = _matters(watched, past)
+    report = _judged(watched, span, past, reference, profile, matters)
     body |= {
+        "matters": matters,
         "reference": reference.named,
         "drift": report.to_record(),
         "state": None if report.state is None else report.state.to_json(),
@@ -91,11 +93,24 @@ def _seen(watched: Watched, span: Span, past: Past) -> tuple[Word, dict[str, Any
     return _word(report), body
 
 
-def _judged(watched: Watched, span: Span, past: Past, reference: Reference, profile: Profile) -> Report:
+def _matters(watched: Watched, past: Past) -> dict[str, float]:
+    """Return how much each input matters to the score: found out once, then carried from window to window."""
+    known = (one.body["matters"] for one in reversed(past.windows) if one.body.get("matters"))
+    return next(known, None) or what_matters(watched, past)
+
+
+def _judged(
+    watched: Watched,
+    span: Span,
+    past: Past,
+    reference: Reference,
+    profile: Profile,
+    matters: Mapping[str, float],
+) -> Report:
     plan = watched.plan
     roles: dict[str, Role] = {SCORE: Role.SCORE, DECISION: Role.PREDICTION}
     roles |= dict.fromkeys(plan.segments.by if plan.segments else (), Role.SEGMENT)
-    policy = Policy.of(watched.watch, roles=roles)
+    policy = Policy.of(watched.watch, roles=roles, importance=matters)
     state = State(reference.calibration, *_carried(past.windows))
     apart = told_apart(watched, span) if _asked_anew(past, span) else None
     window = (span.since, span.until)

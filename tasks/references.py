@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from headgate.adapters.lake import Lake
 from headgate.adapters.profiles import find_profile, keep_profile
-from headgate.drift import Calibration, ToldApart, calibrate, draw, tell_apart
+from headgate.drift import Calibration, ToldApart, calibrate, draw, importance, tell_apart
 from headgate.performance import Span, Word
 from headgate.performance.answers import answered, floats, threshold_of
 from headgate.plan.model import Plan
@@ -19,11 +20,13 @@ from headgate.ports import PROFILE, SAMPLE
 from headgate.profile import Comparison, Profile, compare, from_bytes, merge, take
 from tasks import wiring
 from tasks.parts import profile_requests
-from tasks.watching import LEARNING, Past, Watched, window_name
+from tasks.watching import LEARNING, Past, Watched, answers_of, window_name
 
 #: What the model said, as columns beside those of the request.
 SCORE, DECISION = "score", "decision"
 _WEEK = timedelta(days=7)
+#: Rows with a score from which on it is said how much an input matters.
+_FEWEST_SCORED = 500
 _YEAR, _SEASON = timedelta(days=364), timedelta(days=14)  # whole weeks: a Monday is held against Mondays
 
 
@@ -138,6 +141,26 @@ def told_apart(watched: Watched, span: Span) -> ToldApart | None:
     wanted = [plan.requests.id, *_columns(plan)]
     rows = wired.lake.stream_requests(plan, span.since, span.until, list(dict.fromkeys(wanted)))
     return tell_apart(reference, draw(rows, key=plan.requests.id), _columns(plan), within=True)
+
+
+def what_matters(watched: Watched, past: Past) -> dict[str, float]:
+    """Return how much each input matters to the score, by what the model said before it served alone.
+
+    Empty where too little was learnt: then no input alarms by itself while the scores are watched.
+    """
+    learnt = [one for one in past.full if one.verdict == Word.LEARNING]
+    if not learnt:
+        return {}
+    plan, columns = watched.plan, _columns(watched.plan)
+    wanted = list(dict.fromkeys([plan.requests.id, *columns]))
+    came = wiring.build().lake.stream_requests(plan, learnt[0].since, learnt[-1].until, wanted)
+    rows = draw(came, key=plan.requests.id)
+    answers = (answers_of(watched, one.since, one.until) for one in learnt)
+    said = pa.concat_tables([one.select(["request_id", "prediction"]) for one in answers])
+    where = pc.index_in(rows[plan.requests.id], value_set=said["request_id"].combine_chunks())
+    scored = rows.select(columns).append_column(SCORE, said["prediction"].take(where.combine_chunks()))
+    scored = scored.filter(pc.is_finite(scored[SCORE]))
+    return importance(scored, SCORE) if scored.num_rows >= _FEWEST_SCORED else {}
 
 
 def _columns(plan: Plan) -> Sequence[str]:

@@ -8,6 +8,7 @@ what the reference's own blocks do.
 from headgate.drift.asking import Answer, ask
 from headgate.drift.classifier import ToldApart, blocks_apart, tell_apart
 from headgate.drift.grouping import within
+from headgate.drift.importance import importance
 from headgate.drift.judging import judge
 from headgate.drift.looking import TOGETHER
 from headgate.drift.policy import Policy, Role
@@ -35,6 +36,7 @@ __all__ = [
     "blocks_apart",
     "calibrate",
     "draw",
+    "importance",
     "judge",
     "tell_apart",
     "within",

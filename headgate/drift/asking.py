@@ -129,7 +129,7 @@ def _grouped(before: Parted, now: Parted, policy: Policy, together: ToldApart | 
         value: judge(compare(before.parts[value], now.parts[value]), each.calling(Role.IGNORED, by))
         for value in both
     }
-    return Answer(within(whole, groups, by), groups)
+    return Answer(within(whole, groups, by, half), groups)
 
 
 def _told_apart(before: Parted, now: Parted, policy: Policy, by: str | None) -> ToldApart | None:

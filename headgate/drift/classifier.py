@@ -187,6 +187,12 @@ def _numbers(before: pa.ChunkedArray, now: pa.ChunkedArray) -> tuple[FloatArray,
     return None
 
 
+def numbers_of(column: pa.ChunkedArray) -> FloatArray | None:
+    """Return a column as numbers, texts by their frequency; None for times, identifiers and the like."""
+    found = _numbers(column, column)
+    return None if found is None else found[0]
+
+
 def _is_number(kind: pa.DataType) -> bool:
     known = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
     return any(is_one(kind) for is_one in known)

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from headgate.drift.attribution import finding_of, findings
 from headgate.drift.judging import alarming
-from headgate.drift.policy import Role
+from headgate.drift.policy import Policy, Role
 from headgate.drift.report import Cause, ColumnVerdict, Report
 
 
-def within(report: Report, groups: Mapping[str, Report], by: str) -> Report:
+def within(report: Report, groups: Mapping[str, Report], by: str, policy: Policy) -> Report:
     """Return the report with the groups heard.
 
     What drifted within a group drifted, even where the whole hides it. What drifted as a whole but in no
@@ -23,6 +23,8 @@ def within(report: Report, groups: Mapping[str, Report], by: str) -> Report:
         Of all requests.
     groups
         Of each group of requests by itself, by its value of the column ``by``.
+    policy
+        The one that the whole was judged by.
     """
     judged = {value: group for value, group in groups.items() if group.judged}
     if not judged:
@@ -42,7 +44,7 @@ def within(report: Report, groups: Mapping[str, Report], by: str) -> Report:
     if mixed:
         found = (*found, finding_of(Cause.MIX, mixed, f"the shares of {by} changed, within each nothing did"))
     heard = replace(heard, findings=found)
-    return replace(heard, alarming=alarming(heard))
+    return replace(heard, alarming=alarming(heard, policy))
 
 
 def _heard(one: ColumnVerdict, groups: Mapping[str, Report], by: str) -> ColumnVerdict:

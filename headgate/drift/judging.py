@@ -79,7 +79,7 @@ def judge(
         comparison.rows_current,
         state=None if history is None else looked.state,
     )
-    return replace(report, findings=findings(report), alarming=alarming(report))
+    return replace(report, findings=findings(report), alarming=alarming(report, policy))
 
 
 def _named(looked: Looked, policy: Policy) -> _Named:
@@ -152,8 +152,8 @@ def _together(look: Look, together: ToldApart | None, looked: Looked, sure: _Nam
     )
 
 
-def alarming(report: Report) -> tuple[str, ...]:
-    """Return what drifted and matters: answers, broken columns; inputs where no answer is watched."""
+def alarming(report: Report, policy: Policy) -> tuple[str, ...]:
+    """Return what drifted and matters: answers, important inputs, what broke; all if no answer is watched."""
     watched = any(one.role in ANSWERS and one.judged for one in report.columns)
-    columns = [one.name for one in report.drifted if one.role in ANSWERS or one.broken or not watched]
+    columns = [one.name for one in report.drifted if policy.alarms(one.name) or one.broken or not watched]
     return (*columns, TOGETHER) if report.together.drifted and not watched else tuple(columns)

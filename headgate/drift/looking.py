@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import sqrt
+from math import log, sqrt
+
+import numpy as np
 
 from headgate.drift.classifier import ToldApart
 from headgate.drift.effects import Aspect, Effect, effects, shift
@@ -14,6 +16,7 @@ from headgate.drift.policy import Policy, Role
 from headgate.drift.state import Course, State
 from headgate.errors import EvidenceError
 from headgate.profile import ColumnComparison, Comparison
+from headgate.stats.betting import FloatArray
 
 #: Name of all columns together among the columns.
 TOGETHER = "*"
@@ -115,9 +118,7 @@ class Look:
         name, found = column.name, {}
         judged = effects(column, comparison, self.policy.fewest)
         for aspect, effect in judged.items():
-            log_e = log_tilts(
-                effect.debiased, dof=effect.dof, n=effect.n, wander=self._wander(name, aspect, effect)
-            )
+            log_e = self._log_e_of(name, aspect, effect)
             found[aspect] = self._course(name, aspect).after(log_e, effect.size, self.starts, self._since)
         moved = shift(column) if Aspect.VALUES in judged else None
         level = self.before.calibration.levels.get(name)
@@ -131,6 +132,15 @@ class Look:
                 )
             shifts[name] = moved
         return found
+
+    def _log_e_of(self, name: str, aspect: Aspect, effect: Effect) -> FloatArray:
+        """Return the log e-values of one window's effect."""
+        known, wander = self.before.calibration, self._wander(name, aspect, effect)
+        log_e = log_tilts(effect.debiased, dof=effect.dof, n=effect.n, wander=wander)
+        if self.starts > 1 and known.wander(name, aspect, effect.n_current) > self.policy.tolerated:
+            # n blocks that wander say nothing of a tail beyond one in n + 1: no window may say more alone.
+            return np.minimum(log_e, log(known.blocks + 1))
+        return log_e
 
     def _together(self, together: ToldApart) -> Course:
         log_e = log_leads(together.auc, tolerated=self.tolerated(together), n=together.tested)

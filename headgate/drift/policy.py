@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from headgate.plan.renewal import DriftWatch
 
 _YEAR = timedelta(days=365)
+#: Importance that every input is given.
+_LEAST = 0.05
 
 
 class Role(StrEnum):
@@ -54,8 +56,10 @@ class Policy:
     roles
         What columns are; inputs where nothing is said.
     importance
-        How much inputs matter to the score, > 0, relative to each other; 1 where nothing is said. It moves
-        the budget of false alarms towards what matters.
+        How much inputs matter to the score, 0 to 1 (`headgate.drift.importance`); empty: nothing is known. It
+        moves the budget of false alarms towards what matters.
+    important
+        An input of this importance alarms when it drifts, also where a score is watched.
     answers_share
         Part of the budget that scores, predictions and labels share, where there are any.
     """
@@ -69,6 +73,7 @@ class Policy:
     auc_matters: float = 0.6
     roles: Mapping[str, Role] = field(default_factory=dict)
     importance: Mapping[str, float] = field(default_factory=dict)
+    important: float = 0.05
     answers_share: float = 0.5
 
     def __post_init__(self) -> None:
@@ -86,13 +91,24 @@ class Policy:
                 "auc: asked 0.5 <= tolerated < matters <= 1; found "
                 f"{self.auc_tolerated} and {self.auc_matters}; write 0.55 and 0.6"
             )
-        if any(not weight > 0 for weight in self.importance.values()) or not 0 < self.answers_share < 1:
-            raise InputError("importance: asked numbers above 0, and a share of answers in (0, 1)")
+        shares = (*self.importance.values(), self.important)
+        if not all(0 <= share <= 1 for share in shares) or not 0 < self.answers_share < 1:
+            raise InputError("importance: asked numbers from 0 to 1, and a share of answers in (0, 1)")
 
     @staticmethod
-    def of(watch: DriftWatch, *, roles: Mapping[str, Role] | None = None) -> Policy:
+    def of(
+        watch: DriftWatch,
+        *,
+        roles: Mapping[str, Role] | None = None,
+        importance: Mapping[str, float] | None = None,
+    ) -> Policy:
         """Return the policy of a plan's key ``drift``."""
-        return Policy(false_alarms=watch.false_alarms, every=watch.every, roles=dict(roles or {}))
+        return Policy(
+            false_alarms=watch.false_alarms,
+            every=watch.every,
+            roles=dict(roles or {}),
+            importance=dict(importance or {}),
+        )
 
     @property
     def windows(self) -> int:
@@ -107,6 +123,10 @@ class Policy:
         """Return the policy with more columns of a role."""
         return replace(self, roles={**self.roles, **dict.fromkeys(columns, role)})
 
+    def alarms(self, column: str) -> bool:
+        """Say whether a column matters to what the service says: an answer, or an important input."""
+        return self.role(column) in ANSWERS or self.importance.get(column, 0.0) >= self.important
+
     def weights(self, names: tuple[str, ...]) -> dict[str, float]:
         """Return each column's part of the budget; they sum to the number of columns.
 
@@ -116,7 +136,8 @@ class Policy:
         {'a': 0.75, 'b': 0.75, 'score': 1.5}
         """
         answers = [name for name in names if self.role(name) in ANSWERS]
-        inputs = {name: self.importance.get(name, 1.0) for name in names if name not in answers}
+        # What seems not to matter keeps a part: it may matter together with another column.
+        inputs = {name: _LEAST + self.importance.get(name, 0.0) for name in names if name not in answers}
         for_answers = self.answers_share if answers and inputs else float(bool(answers))
         total = sum(inputs.values())
         return {

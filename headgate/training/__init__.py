@@ -3,16 +3,9 @@
 Nothing here trains: the plan names the function that does, and it runs in a process of its own.
 """
 
-from headgate.training.against import (
-    BESIDE,
-    FEWEST_BLOCKS,
-    SERVING,
-    Against,
-    Opponent,
-    above_the_floor,
-    hold_against,
-)
+from headgate.training.against import above_the_floor, hold_against
 from headgate.training.card import Made, card_of, digest_of, fingerprint_of
+from headgate.training.compared import BESIDE, FEWEST_BLOCKS, SERVING, Against, Opponent
 from headgate.training.deciders import Past
 from headgate.training.diff import diff_of
 from headgate.training.guards import Usable, enough, usable

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from headgate.plan.model import Plan
-from headgate.training.against import Against
+from headgate.training.compared import Against
 from headgate.training.guards import Usable
 from headgate.training.judged import Judged
 from headgate.training.window import Span

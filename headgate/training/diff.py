@@ -7,7 +7,7 @@ from typing import Any
 
 from headgate.profile import ColumnComparison, Comparison
 from headgate.report.formats import number
-from headgate.training.against import Against
+from headgate.training.compared import Against
 
 #: Columns of the data that are told, those that moved most first.
 _MOST_COLUMNS = 10

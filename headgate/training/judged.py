@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headgate.report.formats import number
-from headgate.training.against import FEWEST_BLOCKS, SERVING, Against
+from headgate.training.compared import FEWEST_BLOCKS, SERVING, Against
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from headgate.plan.calendar import read_freeze
 from headgate.plan.finding import spell
 from headgate.plan.lint import lint
 from headgate.plan.model import Gate, ModelRef, Plan
-from headgate.training.against import FEWEST_BLOCKS, Against
+from headgate.training.compared import FEWEST_BLOCKS, Against
 
 #: How much larger than the largest block seen the next one may be before it is clipped.
 _ROOM = 2.0

@@ -107,7 +107,7 @@ def test_more_evidence_never_names_fewer_columns(log_e, alpha):
 
 @given(st.lists(st.sampled_from(["score", "a", "b", "c", "d"]), min_size=1, unique=True))
 def test_the_budget_is_spent_whole(names):
-    policy = Policy(roles={"score": Role.SCORE}, importance={"a": 3.0})
+    policy = Policy(roles={"score": Role.SCORE}, importance={"a": 0.3})
     assert sum(policy.weights(tuple(names)).values()) == pytest.approx(len(names))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headgate.drift import Calibration, Cause, Policy, Role, State, calibrate, judge, within
+from headgate.drift import Calibration, Cause, Policy, Role, State, calibrate, importance, judge, within
 from headgate.errors import EvidenceError, InputError
 from headgate.profile import compare, merge, take
 from tests.unit.windows import DAY, MONDAY, look, names, reason, requests, watch
@@ -171,6 +171,25 @@ def test_scores_weigh_most_and_inputs_alone_raise_no_alarm_where_a_score_is_watc
     assert report.alarming == ("score",)
 
 
+def test_an_input_that_the_score_stands_on_alarms_and_one_it_ignores_is_told():
+    rng = np.random.default_rng(1)
+
+    def scored(rows: int, mean: float) -> pa.Table:
+        table = requests(int(mean * 10), rows, speed=rng.normal(10 + mean, 2, rows))
+        return table.append_column("score", pa.array(1 / (1 + np.exp(10 - table["speed"].to_numpy()))))
+
+    before = scored(20_000, 0)
+    shares = importance(before, "score")
+    assert shares["speed"] > 0.9
+    assert max(shares["size"], shares["hour"], shares["place"], shares["night"]) < 0.02
+    moved = scored(1_000, 1).set_column(
+        5, "score", before["score"].slice(0, 1_000)
+    )  # the score stays as it was
+    policy = Policy(roles={"score": Role.SCORE}, importance=shares)
+    assert look(before, moved, policy).alarming == ("speed",)
+    assert look(before, moved, replace(policy, importance={})).alarming == ()
+
+
 def test_another_label_rate_is_told_as_such():
     policy = Policy(roles={"night": Role.LABEL})
     report = look(REFERENCE, requests(1, night=np.random.default_rng(1).random(1_000) < 0.6), policy)
@@ -194,7 +213,7 @@ def test_another_mix_is_told_from_other_values():
         for value in ("north", "south")
     }  # fmt: skip
     assert names(whole) == ["place", "cold"]
-    told = within(whole, groups, "place")
+    told = within(whole, groups, "place", policy)
     assert [(finding.cause, set(finding.columns)) for finding in told.findings] == [
         (Cause.MIX, {"cold", "place"})
     ]
@@ -233,7 +252,7 @@ def test_after_a_year_of_windows_the_chance_is_put_up_anew():
         {"matters": 0.001},
         {"fewest": 0},
         {"auc_matters": 0.5},
-        {"importance": {"a": 0}},
+        {"importance": {"a": 2}},
     ],
 )
 def test_a_policy_that_promises_nothing_is_refused(wrong):
