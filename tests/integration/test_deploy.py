@@ -23,10 +23,14 @@ def test_everything_that_the_file_names_is_there_as_it_says(there):
         assert found["parameters"] == entry.get("parameters", {})
         assert found["tags"] == entry["tags"]
         assert found["description"].strip() == entry["description"].strip()
-        intervals = [one["schedule"]["interval"] for one in found["schedules"]]
-        assert intervals == [one["interval"] for one in entry.get("schedules", [])]
+        clocks = [(_rhythm(one["schedule"]), one["active"]) for one in found["schedules"]]
+        assert clocks == [(_rhythm(one), one.get("active", True)) for one in entry.get("schedules", [])]
         limit = found["global_concurrency_limit"]
         assert (limit and limit["limit"]) == (1 if entry.get("concurrency_limit") else None)
+
+
+def _rhythm(schedule):
+    return schedule.get("interval") or schedule["cron"]
 
 
 def test_a_schedule_that_is_on_makes_runs(full_prefect, there):

@@ -40,10 +40,10 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], list[Even
 def test_the_monitor_notices_a_drift_shows_it_and_says_so_to_the_server(small, heard):
     """M10, M11: the event carries what an automation needs to retrain by."""
     trainer = {"trainer": "a:b", "opens": "nothing"}
-    promoted(small, *logs(45, shifted), then="retrain", retrain=trainer)
-    standing = monitor(SERVICE, now=APRIL + 44 * DAY)
+    promoted(small, *logs(53, shifted), then="retrain", retrain=trainer)
+    standing = monitor(SERVICE, now=APRIL + 52 * DAY)
     assert standing["state"] == "drift"
-    assert {"score", "decision"} <= set(standing["drift"]["columns"])
+    assert {"score", "signal"} <= set(standing["drift"]["columns"])
 
     page = small.wired.settings.pages / "monitoring-of-flight-delays.html"
     assert str(page) == standing["page"]
@@ -57,10 +57,10 @@ def test_the_monitor_notices_a_drift_shows_it_and_says_so_to_the_server(small, h
     assert event.resource.id == "headgate.service.flight-delays"
     assert event.resource["headgate.then"] == "retrain"
     said = event.payload
-    assert (said["service"], said["origin"]) == (SERVICE, "flight-delays/gbm-2/window/2013-05-11T00:00Z")
-    assert said["at"] == (APRIL + 44 * DAY).isoformat()
+    assert (said["service"], said["origin"]) == (SERVICE, "flight-delays/gbm-2/window/2013-05-15T00:00Z")
+    assert said["at"] == (APRIL + 52 * DAY).isoformat()
 
-    again = monitor(SERVICE, now=APRIL + 44 * DAY)
+    again = monitor(SERVICE, now=APRIL + 52 * DAY)
     assert again["windows"] == standing["windows"]
 
 
