@@ -135,7 +135,8 @@ def told_of(service: DemoService) -> Told:
 
 def _said(trigger: str, why: str, found: Retraining | None) -> str:
     if found is None:
-        return f"[red]{trigger}: {escape(why)}: the server began no retraining[/]"
+        # The store holds the cooldown, and the server takes events of one minute of its own clock for one.
+        return f"[dim]{trigger}: {escape(why)}: no retraining began; too soon after the last one[/]"
     word = "[green]accepted[/]" if found.accepted else "[yellow]refused[/]"
     return (
         f"[dim]{found.claim.at:%Y-%m-%d}[/]  {trigger}: {escape(why)}\n"
