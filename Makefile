@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help setup demo test check bench up lock
+.PHONY: help setup demo test chaos check bench up lock
 
 help:  ## what the words do
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -27,6 +27,9 @@ up: setup  ## the flights stack on this machine until Ctrl-C
 
 test: setup  ## every test, in three processes
 	@$(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+
+chaos: setup  ## kill, freeze and spoil the planes (ten minutes), and tell what callers saw
+	@$(BIN)/pytest tests/chaos --chaos
 
 check: setup  ## format, lint, types, doors
 	@$(BIN)/ruff format --check .

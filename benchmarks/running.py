@@ -12,7 +12,7 @@ from importlib import import_module
 from benchmarks.results import Section
 
 #: Names of the modules with a ``run``, in the order they are run and told.
-NAMES = ("shadow", "tick", "verdicts", "traffic", "backtest", "monitoring", "drift", "demo")
+NAMES = ("shadow", "tick", "verdicts", "traffic", "traffic_cost", "backtest", "monitoring", "drift", "demo")
 
 
 def measure(name: str, *, quick: bool) -> Section:

@@ -1,4 +1,4 @@
-"""How fast a share changes: from the order to Envoy's own report, under light load, nothing dropped.
+"""How fast a share changes: from the order to the plane's own report, under light load, nothing dropped.
 
 ``python -m benchmarks --only traffic``. Model servers and callers are processes of their own, so that
 the clock measures the plane and not this interpreter.
@@ -16,7 +16,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Event, Semaphore
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ import psutil
 import uvicorn
 
 from benchmarks.results import Figure, Section
-from headgate.adapters.planes.envoy import EnvoyPlane
-from headgate.ports import Endpoint, Route
+from benchmarks.traffic_paths import PLANES, free_port, route_to
+from headgate.errors import PlaneUnavailable
+from headgate.ports import Route, TrafficPlane
 
 CHANGES, QUICK_CHANGES = 200, 30
 KILLS, QUICK_KILLS = 10, 3
@@ -47,8 +48,11 @@ def _serve(port: int) -> None:
     uvicorn.run(_answer, host="127.0.0.1", port=port, **config)
 
 
-def _call(port: int, number: int, stop: Event, results: Any) -> None:
-    """Send about 200 requests a second on one connection until told to stop; report sent and failed."""
+def _call(port: int, number: int, begun: Semaphore, stop: Event, results: Any) -> None:
+    """Send about 200 requests a second on one connection until told to stop; report sent and failed.
+
+    ``begun`` is released once, after the first answer.
+    """
     sent = failed = 0
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     while not stop.is_set():
@@ -58,6 +62,8 @@ def _call(port: int, number: int, stop: Event, results: Any) -> None:
             response = connection.getresponse()
             response.read()
             failed += response.status != 200
+            if sent == 1:
+                begun.release()
         except (OSError, http.client.HTTPException):
             failed += 1
             connection.close()
@@ -72,7 +78,7 @@ class Changes:
     Attributes
     ----------
     times
-        Seconds from each call of ``apply`` to its return, Envoy's own report read back.
+        Seconds from each call of ``apply`` to its return, the plane's own report read back.
     stale
         First requests after a read-back that the old route answered.
     sent, dropped
@@ -89,28 +95,40 @@ class Changes:
 
 
 def run(*, quick: bool) -> Section:
-    """Measure."""
-    found = measure(QUICK_CHANGES, QUICK_KILLS) if quick else measure(CHANGES, KILLS)
+    """Measure every plane that can be started here."""
+    found, missing = {}, []
+    for kind in PLANES:
+        try:
+            found[kind] = measure(kind, *((QUICK_CHANGES, QUICK_KILLS) if quick else (CHANGES, KILLS)))
+        except PlaneUnavailable as err:
+            missing.append(f"Not measured: {kind}: {err}")
+    changes, kills = (QUICK_CHANGES, QUICK_KILLS) if quick else (CHANGES, KILLS)
+    sent = ", ".join(f"{one.sent:,} ({kind})" for kind, one in found.items())
+    return Section(
+        title="Changing the share",
+        what="How long it takes from the order to change the candidate's share until the plane itself "
+        "reports the new share, whether a request is lost meanwhile, and how long nobody is served after it "
+        "was killed.",
+        how=f"For every plane {changes} changes between {_STEPS[0]} and {_STEPS[-1]:,} basis points while "
+        f"{CALLERS} callers sent requests: {sent}; after every read-back one request looks which route "
+        f"answers. Then kill -9 of the plane {kills} times, each mended at once as the next tick would: the "
+        "time until a request is answered again, at the same share.",
+        figures=tuple(figure for kind, one in found.items() for figure in _figures(kind, one)),
+        detail="\n\n".join(missing),
+    )
+
+
+def _figures(kind: str, found: Changes) -> tuple[Figure, ...]:
     # On an exact rank: with few changes the 99th of a hundred is the slowest.
     p50, p99 = (1e3 * quantile(found.times, q) for q in (0.5, 0.99))
     kills = len(found.restarts)
-    return Section(
-        title="Changing the share",
-        what="How long it takes from the order to change the candidate's share until Envoy itself reports "
-        "the new share, whether a request is lost meanwhile, and how long nobody is served after Envoy was "
-        "killed.",
-        how=f"{len(found.times)} changes between {_STEPS[0]} and {_STEPS[-1]:,} basis points while {CALLERS} "
-        f"callers sent {found.sent:,} requests; after every read-back one request looks which route answers. "
-        f"Then kill -9 of Envoy {kills} times, each mended at once as the next tick would: the time until a "
-        "request is answered again, at the same share.",
-        figures=(
-            Figure("share change to read-back, median", p50, "ms", digits=1),
-            Figure("share change to read-back, 99 % of changes", p99, "ms", digits=1),
-            Figure("requests dropped while the share changed", found.dropped, at_most=0),
-            Figure("first requests after a read-back answered by the old route", found.stale, at_most=0),
-            Figure("kill -9 to serving, median", 1e3 * statistics.median(found.restarts), "ms"),
-            Figure(f"kill -9 to serving, slowest of {kills}", 1e3 * max(found.restarts), "ms"),
-        ),
+    return (
+        Figure(f"{kind}: share change to read-back, median", p50, "ms", digits=1),
+        Figure(f"{kind}: share change to read-back, 99 % of changes", p99, "ms", at_most=100, digits=1),
+        Figure(f"{kind}: requests dropped while the share changed", found.dropped, at_most=0),
+        Figure(f"{kind}: first requests after a read-back answered by the old route", found.stale, at_most=0),
+        Figure(f"{kind}: kill -9 to serving, median", 1e3 * statistics.median(found.restarts), "ms"),
+        Figure(f"{kind}: kill -9 to serving, slowest of {kills}", 1e3 * max(found.restarts), "ms"),
     )
 
 
@@ -119,18 +137,18 @@ def quantile(values: list[float], q: float) -> float:
     return sorted(values)[math.ceil(q * len(values)) - 1]
 
 
-def measure(changes: int, kills: int) -> Changes:
-    """Change the share under load, then kill Envoy."""
+def measure(kind: str, changes: int, kills: int) -> Changes:
+    """Change the share under load, then kill the plane."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as after:
-        ports = [_free_port() for _ in range(3)]
+        ports = [free_port() for _ in range(3)]
         for port in ports[:2]:
             server = _spawn.Process(target=_serve, args=(port,), daemon=True)
             server.start()
             after.callback(server.join, 5)
             after.callback(server.terminate)
             _wait_for(port)
-        route = _route(ports[0], ports[1])
-        plane = EnvoyPlane(Path(folder), ports[2])
+        route = route_to(ports[0], ports[1], share_bp=0)
+        plane = PLANES[kind](Path(folder), ports[2])
         after.callback(plane.stop)
         plane.apply(route)
         times, stale, sent, failed = _change_under_load(plane, route, ports[2], changes)
@@ -139,13 +157,14 @@ def measure(changes: int, kills: int) -> Changes:
 
 
 def _change_under_load(
-    plane: EnvoyPlane, route: Route, port: int, changes: int
+    plane: TrafficPlane, route: Route, port: int, changes: int
 ) -> tuple[list[float], int, int, int]:
-    stop, results = _spawn.Event(), _spawn.Queue()
-    callers = [_spawn.Process(target=_call, args=(port, n, stop, results)) for n in range(CALLERS)]
+    begun, stop, results = _spawn.Semaphore(0), _spawn.Event(), _spawn.Queue()
+    callers = [_spawn.Process(target=_call, args=(port, n, begun, stop, results)) for n in range(CALLERS)]
     for caller in callers:
         caller.start()
-    time.sleep(1.0)
+    if not all(begun.acquire(timeout=60) for _ in callers):
+        raise RuntimeError("the callers did not begin within a minute: is the machine too busy?")
     probe = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     times, stale = [], 0
     try:
@@ -168,12 +187,13 @@ def _change_under_load(
     return times, stale, sum(sent for sent, _ in counts), sum(failed for _, failed in counts)
 
 
-def _restart(plane: EnvoyPlane, route: Route, folder: Path, port: int) -> float:
-    """Return seconds from kill -9 of our own Envoy to a request answered at the same share."""
+def _restart(plane: TrafficPlane, route: Route, folder: Path, port: int) -> float:
+    """Return seconds from kill -9 of our own plane to a request answered at the same share."""
     before = plane.observe()
-    envoy = psutil.Process(json.loads((folder / "envoy.pid").read_text())["pid"])
+    (file,) = folder.glob("*.pid")
+    process = psutil.Process(json.loads(file.read_text())["pid"])
     began = time.perf_counter()
-    envoy.kill()
+    process.kill()
     plane.reconcile(route)
     caller = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     caller.request("GET", "/", headers={"x-entity-id": "probe"})
@@ -183,26 +203,6 @@ def _restart(plane: EnvoyPlane, route: Route, folder: Path, port: int) -> float:
     if status != http.HTTPStatus.OK or plane.observe() != before:
         raise RuntimeError(f"after a kill: answer {status}, share {before} -> {plane.observe()}")
     return seconds
-
-
-def _route(incumbent: int, candidate: int) -> Route:
-    return Route(
-        service="bench",
-        rollout="bench-1",
-        salt="bench-1",
-        share_bp=0,
-        mirror=False,
-        token=1,
-        generation=1,
-        incumbent=Endpoint("127.0.0.1", incumbent),
-        candidate=Endpoint("127.0.0.1", candidate),
-    )
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_for(port: int) -> None:

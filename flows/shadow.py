@@ -9,6 +9,7 @@ from prefect import flow
 from headgate.plan.durations import parse_duration
 from tasks.clock import the_time
 from tasks.ledger import take_case
+from tasks.reviewing import ask_reviewers
 from tasks.scoring import due_windows, score_window
 
 
@@ -31,4 +32,5 @@ def shadow(service: str, now: datetime | None = None, every: str = "1d") -> int:
     windows = due_windows(case, now, parse_duration(every))
     for start, end in windows:
         score_window(case, start, end, now)
+    ask_reviewers(case, now)
     return len(windows)

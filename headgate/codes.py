@@ -67,7 +67,7 @@ def answers_to(request: str) -> tuple[str, ...]:
             return ("approve", "reject", "hold")
         case [_, _, "break-glass", _, _, _]:
             return ("break_glass",)
-        case [_, "signoff", _, _]:
+        case [_, "signoff", _, _] | ["review", "sign-in", _]:
             return ("sign",)
         case _:
             return ()

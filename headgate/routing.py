@@ -11,6 +11,8 @@ import xxhash
 
 #: Shares are integers in basis points; this is all of the traffic.
 FULL_BP = 10_000
+#: What `bucket` computes, as planes name it: guard, backtest and provider would disagree with any other.
+HASH = "xxh64(salt:entity) % 10000"
 
 
 def bucket(salt: str, entity: str) -> int:

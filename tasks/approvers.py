@@ -61,6 +61,18 @@ def unproved(rollout_id: str, name: str, request: str, answer: str, code: str) -
         store.refuse_author(rollout_id, name.strip(), store.author_of(wired.engine, rollout_id))
     except InputError as err:
         return str(err)
+    return wrong_code(name, request, answer, code)
+
+
+def wrong_code(name: str, request: str, answer: str, code: str) -> str | None:
+    """Return why a code does not prove that somebody enrolled says this now; None: it does.
+
+    Raises
+    ------
+    InputError
+        If the key file cannot be used.
+    """
+    wired = wiring.build()
     sealed = store.sealed_secret(wired.engine, name)
     if sealed is None:
         return (

@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 from headgate.adapters import store
 from headgate.adapters.models import HttpModel
 from headgate.adapters.planes.envoy_process import find_binary
+from headgate.adapters.planes.haproxy_process import find_binary as find_haproxy
 from headgate.adapters.settings import masked
 from headgate.errors import HeadgateError, ModelError
 from headgate.plan import Plan
@@ -64,8 +65,10 @@ def time_and_disk() -> Iterator[Finding]:
 
 
 def envoy_is_installed() -> Iterator[Finding]:
-    """Look for the plane's program."""
+    """Look for the programs of the planes: Envoy, and HAProxy where an open plan asks for it."""
     yield ok("Envoy", str(find_binary()))
+    if any(plan.plane.kind == "haproxy" for plan in _open_plans().values()):
+        yield ok("HAProxy", str(find_haproxy()))
 
 
 def approvers() -> Iterator[Finding]:

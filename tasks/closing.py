@@ -27,6 +27,7 @@ from tasks import wiring
 from tasks.evidence import fact_of, segments_of
 from tasks.ledger import Case
 from tasks.retrying import OUTSIDE
+from tasks.reviewing import reviews_since
 from tasks.stays import stays
 from tasks.traffic import BEFORE_TRAFFIC
 
@@ -78,14 +79,17 @@ def _batches(case: Case, entries: Sequence[Entry], spans: Sequence[_Span]) -> It
     first, last = spans[0][0], spans[-1][1]
     exchanges = of_slice(lake.read_exchanges(rollout.id, first, last), case.slice)
     outcomes = _outcomes(plan, first, last)
-    segments = segments_of(case)
+    segments, said = segments_of(case), reviews_since(plan, first)
     arms = any(is_unpaired(gate, plan) for gate in plan.gates)
     for span in spans:
         exposed = lake.exposed(rollout.id, span[0], case.slice) if arms else frozenset()
         yield (
             span,
-            batch_of(plan, exchanges, outcomes, span, entries, segments, salt=rollout.salt, exposed=exposed),
-        )
+            batch_of(
+                plan, exchanges, outcomes, span, entries, segments,
+                salt=rollout.salt, exposed=exposed, reviews=said,
+            ),
+        )  # fmt: skip
 
 
 def _caps_before(case: Case, entries: Sequence[Entry], before: datetime) -> Caps:

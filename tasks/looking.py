@@ -14,33 +14,44 @@ from headgate.adapters.models import HttpModel
 from headgate.errors import ModelError
 from headgate.plan import Plan
 from headgate.plan.model import ALL, ModelRef
+from headgate.ports import Metadata
+from headgate.review.load import ReviewLoad
 from headgate.rollout.state import LIVE, Check, Order, Phase, World
 from headgate.verdicts import Scorecard
 from tasks import wiring
 from tasks.ledger import Case
+from tasks.parity import steps_of
 from tasks.preflight import preflight
 from tasks.retrying import OUTSIDE
+from tasks.reviewing import load_of
 from tasks.signing import signed_checks
 from tasks.traffic import PlaneSeen
 
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What is the same for every slice: the servers' versions, the orders, and what is checked."""
+    """What is the same for every slice: the servers' versions, the orders, what is checked, the reviewers."""
 
     versions: tuple[str | None, str | None]
     orders: tuple[Order, ...]
     checks: tuple[Check, ...]
+    review: ReviewLoad | None = None
+    steps_changed: tuple[str | None, str | None] = (None, None)
 
 
 @task(name="look around", **OUTSIDE)
 def look_around(case: Case, now: datetime) -> Around:
     """Return what this tick sees besides the plane and the evidence."""
-    versions = asyncio.run(_versions(case.plan))
+    served = asyncio.run(_served(case.plan))
+    versions = version_of(served[0]), version_of(served[1])
+    orders = tuple(store.open_orders(wiring.build().engine, case.rollout.id))
+    steps = steps_of(case, served, orders, now)
     return Around(
         versions=versions,
-        orders=tuple(store.open_orders(wiring.build().engine, case.rollout.id)),
-        checks=checks_of(case, versions, now),
+        orders=orders,
+        checks=(*checks_of(case, versions, now), *steps.checks),
+        steps_changed=steps.changed,
+        review=load_of(case, now),
     )
 
 
@@ -66,21 +77,27 @@ def world_of(case: Case, plane: PlaneSeen, scorecard: Scorecard, around: Around,
         approvals=tuple(store.approvals(wiring.build().engine, rollout.id, case.slice)),
         orders=tuple(order for order in around.orders if order.slice in (ALL, case.slice)),
         versions=around.versions,
+        steps_changed=around.steps_changed,
         checks=around.checks,
+        review=around.review,
     )
 
 
-async def _versions(plan: Plan) -> tuple[str | None, str | None]:
+def version_of(about: Metadata | None) -> str | None:
+    """Return the version that a server says it is; None when it does not say: unknown is not unchanged."""
+    return None if about is None else about.version
+
+
+async def _served(plan: Plan) -> tuple[Metadata | None, Metadata | None]:
     async with httpx.AsyncClient() as client:
         incumbent, candidate = await asyncio.gather(
-            _version(plan, plan.incumbent, client), _version(plan, plan.candidate, client)
+            _metadata(plan, plan.incumbent, client), _metadata(plan, plan.candidate, client)
         )
     return incumbent, candidate
 
 
-async def _version(plan: Plan, ref: ModelRef, client: httpx.AsyncClient) -> str | None:
-    """Return what a server says it is; None when it does not say: unknown is not unchanged."""
+async def _metadata(plan: Plan, ref: ModelRef, client: httpx.AsyncClient) -> Metadata | None:
     try:
-        return (await HttpModel(ref, plan.serving, plan.answers, client).metadata()).version
+        return await HttpModel(ref, plan.serving, plan.answers, client).metadata()
     except ModelError:
         return None

@@ -13,13 +13,17 @@ from headgate.adapters import store
 from headgate.contract import check
 from headgate.errors import HeadgateError, PlaneUnavailable
 from headgate.evidence import EvidenceRow
-from headgate.plan.model import ALL, Applies, Segments
+from headgate.plan.model import ALL, Segments
+from headgate.plan.planes import PLANES, measured_on_a_mirror
 from headgate.rollout.ranking import prospects_of, rank_words
 from headgate.rollout.state import Check
+from headgate.routing import HASH
+from headgate.tables import clean_requests
 from headgate.tables.slices import slice_of
 from tasks import wiring
 from tasks.evidence import SEGMENTS, fact_of
 from tasks.ledger import Case
+from tasks.load_check import load_checks
 from tasks.signing import signed_checks
 from tasks.traffic import route_of
 
@@ -38,14 +42,14 @@ def preflight(case: Case, versions: tuple[str | None, str | None], now: datetime
     checks.append(_made("plane", lambda: _plane(case)))
     history = _history(case)
     if isinstance(history, Check):
-        return (*checks, history, *signed_checks(case, now))
+        return (*checks, history, *load_checks(case, now), *signed_checks(case, now))
     checks.append(_made("requests", lambda: _requests(case, history)))
     checks.append(_made("outcomes", lambda: _outcomes(case)))
     if case.plan.slices:
         checks.append(_made("slices", lambda: _slices(case, history)))
     if case.plan.segments:
         checks.append(_made("segments", lambda: _segments(case, history, now)))
-    return (*checks, *signed_checks(case, now))
+    return (*checks, *load_checks(case, now), *signed_checks(case, now))
 
 
 def _made(name: str, make: Callable[[], Check]) -> Check:
@@ -71,8 +75,16 @@ def _version(case: Case, side: str, found: str | None) -> Check:
 def _plane(case: Case) -> Check:
     plane = wiring.build().plane_of(case.rollout.service)
     can = plane.capabilities()
-    needs_mirror = any(gate.applies is Applies.SHADOW for gate in case.plan.gates)
-    if needs_mirror and not can.mirror:
+    if can.kind in PLANES and can.kind != case.plan.plane.kind:
+        reason = (
+            f"the plan asks for {case.plan.plane.kind}; the callers of {case.rollout.service} are served by "
+            f"{can.kind}; write `plane: {{kind: {can.kind}}}`, or put the other one there (docs/traffic.md)"
+        )
+        return Check("plane", passed=False, reason=reason)
+    if can.hash != HASH:
+        reason = f"{can.kind} assigns by {can.hash}; guard, backtest and provider by {HASH}"
+        return Check("plane", passed=False, reason=reason)
+    if measured_on_a_mirror(case.plan) and not can.mirror:
         return Check("plane", passed=False, reason=f"a gate needs a mirror; {can.kind} has none")
     if case.plan.slices and not can.slices:
         return Check("plane", passed=False, reason=f"the plan has slices; {can.kind} knows none")
@@ -105,8 +117,8 @@ def _requests(case: Case, history: pa.Table) -> Check:
         )
     rejected = 0
     if case.plan.input:
-        checked = check(history, case.plan.input)
-        rejected = history.num_rows - int(checked.mask_ok.sum())
+        usable = clean_requests(history, case.plan).table
+        rejected = usable.num_rows - int(check(usable, case.plan.input).mask_ok.sum())
     return Check(
         "requests",
         passed=True,

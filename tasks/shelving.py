@@ -10,14 +10,14 @@ from typing import Any
 import pyarrow as pa
 from prefect import task
 
-from headgate import training
+from headgate import parity, training
 from headgate.adapters import store
 from headgate.adapters.store import retrainings
 from headgate.alerts.retraining import retrained
 from headgate.drift import draw
 from headgate.errors import InputError, ShelfError
 from headgate.plan.model import Plan
-from headgate.ports import MODEL, PROFILE, SAMPLE, Shelved
+from headgate.ports import MODEL, PARITY, PROFILE, SAMPLE, Shelved
 from headgate.profile import Profile, compare, from_bytes, take, to_bytes
 from headgate.training.diff import told
 from tasks import wiring
@@ -40,7 +40,7 @@ def write_card(order: Order, data: Data, result: Result) -> dict[str, Any]:
         profile = reference_of(order.plan, data.usable, like=reference)
         asked = {name: one for name, one in reference.columns.items() if name in profile.columns}
         beside = compare(replace(reference, columns=asked), profile)  # the shelf may keep answers as well
-    return training.card_of(
+    card = training.card_of(
         order.plan,
         order.version,
         order.span,
@@ -53,6 +53,8 @@ def write_card(order: Order, data: Data, result: Result) -> dict[str, Any]:
         at=order.claim.at,
         diff=training.diff_of(result.held, beside, before, made),
     )
+    golden = _golden(result)
+    return card if golden is None else card | {"parity": parity.from_bytes(golden).summary()}
 
 
 @task(name="put on the shelf", task_run_name="put {order.version} on the shelf", **ONCE)
@@ -71,6 +73,8 @@ def shelve(order: Order, data: Data, result: Result, card: Mapping[str, Any]) ->
         PROFILE: to_bytes(reference_of(order.plan, usable)),
         SAMPLE: _bytes(draw(usable.table.to_batches(), key="request_id")),
     }
+    if (golden := _golden(result)) is not None:
+        parts[PARITY] = golden
     try:
         return wiring.build().shelf.put(order.plan.candidate.model, order.version, parts, card)
     except ShelfError as err:
@@ -161,6 +165,11 @@ def _opened(order: Order) -> str | None:
         if rollout.candidate_version == order.version and rollout.opened_at >= order.claim.at:
             return rollout.id
     return None
+
+
+def _golden(result: Result) -> bytes | None:
+    """Return the new model's golden examples."""
+    return None if result.fitted.golden is None else result.fitted.golden.read_bytes()
 
 
 def _bytes(table: pa.Table) -> bytes:

@@ -13,6 +13,7 @@ from headgate.adapters import store
 from headgate.errors import PlaneUnavailable
 from headgate.plan import Plan
 from headgate.plan.model import ALL, ModelRef
+from headgate.plan.planes import PLANES
 from headgate.ports import Endpoint, Observed, Route, SliceShare
 from headgate.rollout.state import Phase, PlaneView, State
 from tasks import wiring
@@ -124,19 +125,21 @@ def route_of(case: Case, state: State) -> Route:
     """Return the route that a slice's state asks for, with those of the other slices beside it."""
     plan, rollout = case.plan, case.rollout
     states = (state, *case.states[1:])
-    shares = {one.slice: SliceShare(one.slice, one.share_bp, one.mirror) for one in states}
+    # Shadow is scored without one; only what is measured on a mirror needs it, and `validate` looks for that.
+    mirrors = PLANES[plan.plane.kind].mirror
+    shares = {one.slice: SliceShare(one.slice, one.share_bp, one.mirror and mirrors) for one in states}
     return Route(
         service=rollout.service,
         rollout=rollout.id,
         salt=rollout.salt,
         share_bp=0 if plan.slices else state.share_bp,
-        mirror=not plan.slices and state.mirror,
+        mirror=mirrors and not plan.slices and state.mirror,
         token=rollout.token or 0,
         generation=max(one.generation for one in states),
-        incumbent=_endpoint(plan.incumbent),
-        candidate=_endpoint(plan.candidate),
+        incumbent=endpoint_of(plan.incumbent),
+        candidate=endpoint_of(plan.candidate),
         model=plan.incumbent.model,
-        timeout_ms=_patience_ms(plan),
+        timeout_ms=patience_ms(plan),
         slices=tuple(shares[part.name] for part in plan.slices),
     )
 
@@ -184,10 +187,12 @@ def _confirm(case: Case, state: State, observed: Observed, now: datetime) -> dat
     return confirmed.at
 
 
-def _endpoint(model: ModelRef) -> Endpoint:
+def endpoint_of(model: ModelRef) -> Endpoint:
+    """Return where a model of the plan listens."""
     url = urlsplit(model.url)
     return Endpoint(url.hostname or "", url.port or (443 if url.scheme == "https" else 80))
 
 
-def _patience_ms(plan: Plan) -> int:
+def patience_ms(plan: Plan) -> int:
+    """Return the patience with one try of the candidate, in whole milliseconds."""
     return max(1, round(plan.serving.timeout.total_seconds() * 1_000))

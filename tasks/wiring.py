@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import ValidationError
 from sqlalchemy import Engine
@@ -17,6 +18,9 @@ from headgate.adapters.clock import clock_of
 from headgate.adapters.lake import Lake
 from headgate.adapters.places import place_of
 from headgate.adapters.planes.envoy import EnvoyPlane
+from headgate.adapters.planes.folder import lives_in
+from headgate.adapters.planes.haproxy import HAProxyPlane
+from headgate.adapters.planes.tls import Tls
 from headgate.adapters.settings import Settings
 from headgate.adapters.shelf import shelf_of
 from headgate.errors import InputError
@@ -78,7 +82,32 @@ def plane_alone(service: str) -> tuple[TrafficPlane, Path]:
             f"asked the plane of {service!r}; {folder.parent} has those of: {', '.join(known) or 'nobody'}; "
             "name one, or set HEADGATE_HOME and HEADGATE_PLANES to where it runs"
         )
-    return EnvoyPlane(folder, settings.port_of(service)), folder
+    return _plane(settings, service, lives_in(folder) or "envoy"), folder
+
+
+class Twin(TrafficPlane, Protocol):
+    """A plane that somebody started for a moment, and ends."""
+
+    def stop(self) -> None:
+        """End it."""
+        ...
+
+
+def twin(kind: str, folder: Path, port: int) -> Twin:
+    """Return another plane of a kind, with a run folder and a port of its own: for load tests.
+
+    Raises
+    ------
+    InputError
+        If planes of that kind cannot be started here.
+    """
+    match kind:
+        case "envoy":
+            return EnvoyPlane(folder, port)
+        case "haproxy":
+            return HAProxyPlane(folder, port)
+        case _:
+            raise InputError(f"asked a plane of its own of the kind {kind!r}; found envoy and haproxy alone")
 
 
 def lake_alone() -> Lake:
@@ -124,17 +153,45 @@ def clock() -> Callable[[], datetime]:
 @lru_cache(maxsize=4)
 def _from(settings_json: str, patience: float) -> Wiring:
     settings = Settings.model_validate_json(settings_json)
+    engine = store.connect(settings.store_url, patience)
 
     def plane_of(service: str) -> TrafficPlane:
-        return EnvoyPlane(settings.home / settings.planes / service, settings.port_of(service))
+        # What serves callers now goes on doing so: another kind is another installation.
+        kind = lives_in(settings.home / settings.planes / service) or _planned(engine, service)
+        return _plane(settings, service, kind)
 
     return Wiring(
-        engine=store.connect(settings.store_url, patience),
+        engine=engine,
         lake=_lake_of(settings),
         plane_of=plane_of,
         settings=settings,
         clock=clock_of(settings.clock),
     )
+
+
+def _planned(engine: Engine, service: str) -> str:
+    """Return the kind of plane that the plan of a service's open rollout names."""
+    holder = store.holder(engine, service)
+    return store.plan_of(engine, holder.plan_hash).plane.kind if holder else "envoy"
+
+
+def _plane(settings: Settings, service: str, kind: str) -> EnvoyPlane | HAProxyPlane:
+    folder, port = settings.home / settings.planes / service, settings.port_of(service)
+    host, tls = settings.plane_host, _tls(settings)
+    if kind == "haproxy":
+        return HAProxyPlane(folder, port, host=host, tls=tls)
+    return EnvoyPlane(folder, port, host=host, tls=tls)
+
+
+def _tls(settings: Settings) -> Tls | None:
+    certificate, key = settings.plane_certificate, settings.plane_key
+    if (certificate is None) != (key is None):
+        found = "HEADGATE_PLANE_CERTIFICATE" if certificate else "HEADGATE_PLANE_KEY"
+        raise InputError(
+            "asked HEADGATE_PLANE_CERTIFICATE and HEADGATE_PLANE_KEY together, or neither; found "
+            f"{found} alone; set the other one too"
+        )
+    return None if certificate is None or key is None else Tls(certificate, key)
 
 
 def _lake_of(settings: Settings) -> Lake:

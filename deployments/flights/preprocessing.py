@@ -138,7 +138,7 @@ class Preprocessing:
         """
         for step in self.steps:
             columns = step(columns)
-        return np.column_stack([_numbers(columns, feature) for feature in self.features])
+        return stacked(columns, self.features)
 
     def without(self, name: str) -> Preprocessing:
         """Return the same steps but one: the accident that a gate must catch.
@@ -187,6 +187,17 @@ class Preprocessing:
             raise InputError(
                 f"these preprocessing steps cannot be read: {err!r}; train the model again"
             ) from err
+
+
+def stacked(columns: Columns, features: Sequence[str]) -> Floats:
+    """Return the n x k matrix of these columns, left to right.
+
+    Raises
+    ------
+    InputError
+        If one is missing or holds words.
+    """
+    return np.column_stack([_numbers(columns, feature) for feature in features])
 
 
 def _step(data: dict[str, Any]) -> Step:

@@ -14,6 +14,7 @@ import orjson
 
 from deployments.flights.preprocessing import Columns, Floats, Preprocessing
 from headgate.errors import InputError
+from headgate.parity import Recipe, wire
 
 NUMBERS = frozenset({"FP64", "FP32", "INT64", "INT32", "INT16", "INT8"})
 WORDS = "BYTES"
@@ -34,11 +35,14 @@ class Asked:
         How many, n >= 1.
     columns
         Only the columns the model reads; each of n values.
+    stages
+        Whether the steps are asked for besides the answer: docs/parity.md.
     """
 
     id: str | None
     rows: int
     columns: Columns
+    stages: bool = False
 
 
 def read_request(body: bytes, reads: Preprocessing) -> Asked:
@@ -77,7 +81,7 @@ def read_request(body: bytes, reads: Preprocessing) -> Asked:
             raise InputError(
                 f"tensor {name!r}: null in row {data.index(None)}; this model has no answer without it"
             )
-    return Asked(asked_id, rows, columns)
+    return Asked(asked_id, rows, columns, wire.asks_for_stages(request))
 
 
 def answer(asked: Asked, chances: Floats, *, name: str, version: str) -> dict[str, Any]:
@@ -90,7 +94,7 @@ def answer(asked: Asked, chances: Floats, *, name: str, version: str) -> dict[st
     return body if asked.id is None else {**body, "id": asked.id}
 
 
-def metadata(reads: Preprocessing, *, name: str, version: str) -> dict[str, Any]:
+def metadata(reads: Preprocessing, *, name: str, version: str, steps: Recipe) -> dict[str, Any]:
     """Return what the model says about itself."""
     return {
         "name": name,
@@ -101,6 +105,7 @@ def metadata(reads: Preprocessing, *, name: str, version: str) -> dict[str, Any]
             *({"name": column, "datatype": WORDS, "shape": [-1]} for column in reads.words),
         ],
         "outputs": [{"name": OUTPUT, "datatype": "FP64", "shape": [-1]}],
+        "parameters": {wire.FINGERPRINT: steps.fingerprint},
     }
 
 

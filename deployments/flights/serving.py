@@ -4,6 +4,7 @@
 
 Every answer names the model's version, in the header ``x-model-version`` and, where the protocol has a
 place for it, in the body. It listens on loopback only and stops on SIGTERM after the answers under way.
+Asked for it, the server tells what each step made of a request: docs/parity.md.
 ``--lose-step`` serves the model without one step of its preprocessing: the accident for the gates to catch.
 """
 
@@ -24,7 +25,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from deployments.flights import protocol
+from deployments.flights.steps import chain_of
 from headgate.errors import InputError
+from headgate.parity import run
+from headgate.parity.wire import with_stages
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -44,7 +48,9 @@ def build_app(model: Shelved, *, name: str, version: str) -> Starlette:
     A request is computed on the event loop: it takes less time than handing it to a thread would.
     """
     header = {"x-model-version": version}
-    about = protocol.metadata(model.preprocessing, name=name, version=version)
+    chain = chain_of(model.preprocessing, model.estimator, lambda columns: columns)
+    steps = chain.recipe
+    about = protocol.metadata(model.preprocessing, name=name, version=version, steps=steps)
 
     def reply(body: dict[str, Any], status: int = 200) -> Response:
         return Response(orjson.dumps(body), status, header, "application/json")
@@ -80,7 +86,8 @@ def build_app(model: Shelved, *, name: str, version: str) -> Starlette:
             return reply(
                 {"error": "the model's answer is not a number; the input is out of all range", **said_by}, 500
             )
-        return reply(protocol.answer(asked, chances, name=name, version=version))
+        answer = protocol.answer(asked, chances, name=name, version=version)
+        return reply(with_stages(answer, steps, run(chain, asked.columns)) if asked.stages else answer)
 
     return Starlette(
         routes=[

@@ -13,6 +13,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from deployments.flights.shelf import TRUSTED, Shelved
+from deployments.flights.steps import chain_of
 from deployments.flights.training import columns_of, fit_boosting
 from headgate.training import Trained
 
@@ -30,4 +31,5 @@ def train(table: pa.Table, *, version: str) -> Trained:  # noqa: ARG001 - the si
         answer=lambda requests: fitted.probability(columns_of(requests)),
         columns=(*preprocessing.numbers, *preprocessing.words),
         trusted=TRUSTED,
+        chain=chain_of(preprocessing, estimator, columns_of),
     )

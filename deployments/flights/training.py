@@ -34,9 +34,11 @@ from deployments.flights.preprocessing import (
 )
 from deployments.flights.requests import NUMBERS, WORDS
 from deployments.flights.shelf import Shelved, save
+from deployments.flights.steps import chain_of
+from headgate import parity
 from headgate.errors import InputError
 from headgate.plan import load_plan
-from headgate.ports import PROFILE
+from headgate.ports import PARITY, PROFILE
 from headgate.profile import Profile, take, to_bytes
 
 NAME = "delays"
@@ -92,6 +94,16 @@ def profile_of(table: pa.Table, model: Shelved) -> Profile:
     for name, values in said.items():
         table = table.append_column(name, pa.array(values))
     return take(table, columns=[*contract.columns, *said], at="at", contract=contract.columns)
+
+
+def golden_of(table: pa.Table, model: Shelved, version: str) -> parity.Golden:
+    """Return golden examples of a model, for its server to be held against."""
+    contract = load_plan(PLAN).input
+    assert contract is not None  # noqa: S101 - the example has one
+    chain = chain_of(model.preprocessing, model.estimator, columns_of)
+    return parity.record(
+        chain, parity.choose(table.select(list(contract.columns))), model=NAME, version=version
+    )
 
 
 def labelled(lake: Path, since: datetime, until: datetime) -> pa.Table:
@@ -188,8 +200,9 @@ def _train_one(table: pa.Table, shelf: Path, version: str, fit: Fit) -> Path:
         "in_sample": _figures(model, table),
         "holdout": {"since": HOLDOUT.isoformat(), "until": UNTIL.isoformat(), **holdout},
     }
-    learned_from = {PROFILE: to_bytes(profile_of(table, model))}
-    return save(shelf, estimator, preprocessing, card, learned_from)
+    golden = golden_of(table, model, version)
+    parts = {PROFILE: to_bytes(profile_of(table, model)), PARITY: parity.to_bytes(golden)}
+    return save(shelf, estimator, preprocessing, card | {"parity": golden.summary()}, parts)
 
 
 def _fitted(table: pa.Table, fit: Fit) -> tuple[Any, Preprocessing]:

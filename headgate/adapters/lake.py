@@ -28,6 +28,7 @@ from headgate.plan.model import ALL, Plan
 from headgate.routing import FULL_BP
 from headgate.tables import EXCHANGES
 from headgate.tables.slices import SLICE, slice_columns
+from headgate.tables.terms import in_our_terms, terms_of
 
 _COUNTS = b"headgate.counts"
 _LONGEST_NAME = 200
@@ -67,7 +68,7 @@ class Lake:
 
         Only the columns the plan names are read: id, at, entity, those of the input contract, of the
         segments and of the slices, and those asked for ``besides``; without a contract all columns, for then
-        the models get them all. ``at`` is returned in UTC.
+        the models get them all. ``at`` is returned in UTC, terms of others in those of the contract.
 
         Raises
         ------
@@ -82,7 +83,8 @@ class Lake:
         wanted = list(dict.fromkeys([*wanted, *_contract(plan), *besides]))
         source = self._requests(plan, wanted)
         inside = between(source, when, start, end)
-        return in_order(read(source, inside, wanted if plan.input else None), when, plan.requests.id)
+        found, _ = in_our_terms(read(source, inside, wanted if plan.input else None), terms_of(plan))
+        return in_order(found, when, plan.requests.id)
 
     def request_columns(self, plan: Plan) -> list[str]:
         """Return the columns of the request log; raises as `read_requests` does."""
@@ -97,7 +99,8 @@ class Lake:
         Batches come in the order of the files. Raises as `read_requests` does.
         """
         source = self._requests(plan, [plan.requests.at, *columns])
-        yield from stream(source, between(source, plan.requests.at, start, end), columns)
+        for batch in stream(source, between(source, plan.requests.at, start, end), columns):
+            yield from in_our_terms(pa.Table.from_batches([batch]), terms_of(plan))[0].to_batches()
 
     def undated_requests(self, plan: Plan) -> int:
         """Return how many requests have no time at all: they belong to no window and are never scored."""
@@ -258,7 +261,7 @@ class Lake:
 
 
 def _contract(plan: Plan) -> list[str]:
-    return list(plan.input.columns) if plan.input else []
+    return [*plan.input.columns, *plan.input.about] if plan.input else []
 
 
 def _file_name(text: str) -> str:

@@ -21,6 +21,7 @@ import stamina
 from headgate.adapters.circuit import Breaker
 from headgate.adapters.oip import all_alike, decode, encode
 from headgate.errors import ModelError, ModelRefused, ModelUnavailable
+from headgate.parity import Told, wire
 from headgate.plan.model import InputContract, ModelRef, Retry, Serving
 from headgate.ports import Answers, Metadata, Status
 
@@ -120,6 +121,17 @@ class HttpModel:
             return all_alike(n, Status.ERROR, str(err))
         return decode(answered.body, n, self._answers)
 
+    async def stages(self, columns: Mapping[str, Sequence[Any]], n: int) -> Told:
+        """Ask n golden examples, and what each step makes of them.
+
+        Raises
+        ------
+        ModelUnavailable, ModelRefused
+            If the server does not answer, or not to n requests.
+        """
+        body = wire.asking(encode(columns, self._kinds))
+        return wire.read((await self._post(body)).body, n)
+
     async def ready(self) -> bool:
         """Say whether the server answers and its model is loaded. Asked once: no retries."""
         try:
@@ -140,8 +152,10 @@ class HttpModel:
         try:
             said = orjson.loads(answered.body)
             version = said.get("version") or said["versions"][-1]
+            inputs, outputs = tuple(said.get("inputs", ())), tuple(said.get("outputs", ()))
+            told = said.get("parameters")
             return Metadata(
-                str(said["name"]), str(version), tuple(said.get("inputs", ())), tuple(said.get("outputs", ()))
+                str(said["name"]), str(version), inputs, outputs, told if isinstance(told, dict) else {}
             )
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as err:
             raise ModelRefused(
@@ -200,7 +214,7 @@ class HttpModel:
         message = f"{url}: HTTP {response.status_code}: {response.text[:200]}"
         if response.status_code != _TOO_MANY and not response.is_server_error:
             raise ModelRefused(message)
-        wait = _retry_after(response)
+        wait = retry_after(response)
         raise ModelUnavailable(message) if wait is None else _Later(message, wait)
 
 
@@ -219,7 +233,8 @@ def backoff(retry: Retry, tries: int, draw: Callable[[float, float], float]) -> 
     return draw(0.0, most) if retry.jitter else most
 
 
-def _retry_after(response: httpx.Response) -> float | None:
+def retry_after(response: httpx.Response) -> float | None:
+    """Return how many seconds an answer asks its caller to wait; None where it does not say."""
     asked = response.headers.get("retry-after")
     if asked is None:
         return None

@@ -52,10 +52,36 @@ class Settings(BaseSettings):
     )
     plane_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
         8100,
-        description="Loopback port where a service's plane answers callers, unless `plane_ports` names one.",
+        description="Port where a service's plane answers callers, unless `plane_ports` names one.",
     )
     plane_ports: dict[str, int] = Field(
         default={}, description="JSON object of service and port, for more than one service."
+    )
+    plane_host: str = Field(
+        "127.0.0.1",
+        description="Address on which planes answer callers; `0.0.0.0` for those of other machines. Admin "
+        "interfaces stay on loopback.",
+    )
+    plane_certificate: Path | None = Field(
+        None,
+        description="PEM file with the certificate, and the chain behind it, that callers are shown: they "
+        "come over TLS then. Unset: without TLS.",
+    )
+    plane_key: Path | None = Field(
+        None, description="PEM file with the private key that belongs to `plane_certificate`."
+    )
+    guards: Path = Field(
+        Path("runs/guards"),
+        description="Folder with one folder per service's guards, below `home`: queues and logs.",
+    )
+    guard_port: Annotated[int, Field(ge=1, le=65_535)] = Field(
+        8110,
+        description="Port where a guard answers callers, unless `headgate guard serve --port` says another.",
+    )
+    guard_queue: str | None = Field(
+        None,
+        description="Database of the guards' queues, `postgresql://user@host/database`, for guards on "
+        "several machines. Unset: a file per service in `guards`, for those on one.",
     )
     pages: Path = Field(Path("runs/pages"), description="Folder of the page that is kept for every rollout.")
     pages_url: str | None = Field(

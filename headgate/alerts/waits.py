@@ -60,7 +60,11 @@ def _wait(what: Waiting, plan: Plan, state: State, now: datetime, earlier: Tick 
             through = labels_needed_through(state, plan, now)
             known = None if through is None else through + plan.outcomes.maturity
             return None if known is None else Wait(what, known, max(plan.outcomes.maturity, _DAY))
-        case Waiting.APPROVAL | Waiting.CALENDAR | Waiting.DWELL | Waiting.REVIEW_CAPACITY:
+        case Waiting.REVIEW_CAPACITY:
+            # Reviewers may catch up; a load that is too much for them does not go away by itself.
+            ends = dwell_ends(state, plan, now)
+            return None if ends is None else Wait(what, ends, _DAY)
+        case Waiting.APPROVAL | Waiting.CALENDAR | Waiting.DWELL:
             return None  # these end by themselves: by their expiry, or by time
 
 

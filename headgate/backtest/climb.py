@@ -12,6 +12,7 @@ from headgate.gates.judging import judge
 from headgate.gates.rows import Kept
 from headgate.plan.calendar import OpenHours
 from headgate.plan.model import Plan
+from headgate.review.load import QUIET
 from headgate.rollout import apply, confirmed, decide, settle, standing
 from headgate.rollout.state import Answer, Approval, Asked, Phase, PlaneView, State, Tick, Waiting, World
 from headgate.verdicts import Scorecard
@@ -136,6 +137,7 @@ class Climb:
             confirmed_at=self.state.confirmed_at,
             approvals=tuple(self.approvals),
             versions=self.state.versions or (None, None),
+            review=QUIET,
         )
 
     def _answer(self, asked: Asked | None, now: datetime) -> None:

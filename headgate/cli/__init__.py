@@ -4,8 +4,9 @@ A module of commands hangs them up when it is imported; the order here is that o
 """
 
 from headgate.cli import (  # isort: skip
-    rollouts, status, glance, monitoring, retraining, power, backtest, premortem, profile, drift,
-    sample, people, signoffs, approvers, stops, audit, stacks, automations, doctor,
+    rollouts, status, glance, monitoring, retraining, power, load, backtest, premortem, parity, profile,
+    drift, sample, people, signoffs, approvers, review, guard, stops, audit, stacks, automations,
+    doctor, plane,
 )  # fmt: skip
 from headgate.cli.root import app
 
@@ -18,12 +19,17 @@ __all__ = [
     "doctor",
     "drift",
     "glance",
+    "guard",
+    "load",
     "monitoring",
+    "parity",
     "people",
+    "plane",
     "power",
     "premortem",
     "profile",
     "retraining",
+    "review",
     "rollouts",
     "sample",
     "signoffs",

@@ -188,8 +188,19 @@ def _told(card: Mapping[str, Any]) -> list[tuple[str, str]]:
     lines += [
         ("data", str(card.get("training_sha256") or "")),
         ("fingerprint", str(card.get("fingerprint") or "")),
+        ("steps", _steps(card.get("parity") or {})),
     ]
     return [(name, value) for name, value in lines if value.strip()]
+
+
+def _steps(golden: Mapping[str, Any]) -> str:
+    """Return what is recorded of a model's preprocessing."""
+    if not golden:
+        return ""
+    steps = "not known"
+    if golden["steps"] is not None:
+        steps = f"{', '.join(golden['steps'])} ({golden['fingerprint'][:12]})"
+    return f"{steps}; {golden['examples']} golden examples"
 
 
 def _span(training: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headgate import routing
+from headgate.compare.reviewed import Reviews, overruled, with_reviews
 from headgate.compare.sides import sides_of
 from headgate.compare.stays import column_micros, micros
 from headgate.evidence import Entry
@@ -87,6 +88,7 @@ def batch_of(
     *,
     salt: str = "",
     exposed: Collection[str] = frozenset(),
+    reviews: Reviews | None = None,
 ) -> Batch:
     """Return the requests of the span with the labels known by its end plus the plan's maturity.
 
@@ -100,6 +102,8 @@ def batch_of(
         Of the rollout's buckets.
     exposed
         Entities that were in a split before the span began.
+    reviews
+        What reviewers said of requests; what came after the batch closed is left out.
 
     Raises
     ------
@@ -113,6 +117,7 @@ def batch_of(
     rows = rows.sort_by([(key, "ascending") for key in keys])
     rows = rows.filter(pa.array(_changes(rows["entity"]) | _changes(rows["request_id"])))
     joined = with_outcomes(plan, rows, outcomes, end)
+    joined = with_reviews(joined, reviews or {}, end + plan.outcomes.maturity)
     before = np.asarray(pc.is_in(rows["entity"], value_set=pa.array(sorted(exposed), pa.string())))
     return batch_from(plan, joined, span, entries, segments, salt=salt, exposed_before=before)
 
@@ -142,6 +147,9 @@ def batch_from(
     share_bp, candidate_side = sides_of(rows, entries, at, salt)
     answered = [_equals(rows[f"{side}_status"], Status.OK.value) for side in (Side.INCUMBENT, Side.CANDIDATE)]
     known = column_micros(pc.fill_null(rows[KNOWN_AT], _NEVER)) <= micros(span[1] + plan.outcomes.maturity)
+    told = np.full(len(at), np.nan)
+    if OVERRIDDEN in rows.column_names:
+        told = np.where(known, _floats(rows[OVERRIDDEN]), np.nan)
     return Batch(
         entity=np.cumsum(_changes(rows["entity"])),
         incumbent=np.where(answered[0], _floats(rows["incumbent_prediction"]), np.nan),
@@ -154,9 +162,7 @@ def batch_from(
         candidate_side=candidate_side,
         share_bp=share_bp,
         exposed_before=exposed_before,
-        overridden=np.where(known, _floats(rows[OVERRIDDEN]), np.nan)
-        if OVERRIDDEN in rows.column_names
-        else np.full(len(at), np.nan),
+        overridden=overruled(rows, told),
         amounts={
             name: (_floats(rows[f"incumbent_{name}"]), _floats(rows[f"candidate_{name}"]))
             for name in ("cost", "value")

@@ -15,6 +15,7 @@ class Kind(StrEnum):
     WINDOW = "window"  # do its inputs and scores look like the reference?
     COHORT = "cohort"  # how good were the answers, now that their labels are mature?
     LIVE = "live"  # how did callers fare: errors, fallbacks, latency?
+    PARITY = "parity"  # does the model do with its golden examples what was recorded?
 
 
 class Word(StrEnum):
@@ -30,6 +31,8 @@ class Word(StrEnum):
     FINE = "fine"
     DEGRADED = "degraded"
     NO_LABELS = "no_labels"
+    SAME = "same"
+    CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True)

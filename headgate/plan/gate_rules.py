@@ -173,10 +173,12 @@ def a_payoff_has_no_cap(plan: Plan) -> Iterator[Finding]:
 
 def overrides_have_a_column(plan: Plan) -> Iterator[Finding]:
     """Ask where it stands that a person overruled an answer."""
+    reviewed = plan.review is not None and plan.review.sample > 0
     for i, gate in enumerate(plan.gates):
-        if gate.metric is Metric.OVERRIDE_RATE and plan.outcomes.overridden is None:
+        if gate.metric is Metric.OVERRIDE_RATE and plan.outcomes.overridden is None and not reviewed:
             asked = "the key `outcomes.overridden`, the column that is 1 where a person overruled the answer"
-            yield Finding(("gates", i, "metric"), asked, "nothing", "add `overridden: …` to outcomes")
+            todo = "add `overridden: …` to outcomes, or `review: {capacity: …, sample: …}`"
+            yield Finding(("gates", i, "metric"), asked, "nothing", todo)
 
 
 def gates_on_two_arms_count_on_a_split(plan: Plan) -> Iterator[Finding]:

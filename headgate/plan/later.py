@@ -1,7 +1,7 @@
 """Words of schema version 1 that this version of Headgate cannot act on yet.
 
-They are refused, each by name: a plan that asks for unsure answers to be reviewed and is run by something
-that sends them nowhere would promise what nobody does. A capability that arrives removes its line here.
+They are refused, each by name: a plan that compares with answers of a column and is run by something that
+asks a server would promise what nobody does. A capability that arrives removes its line here.
 """
 
 from __future__ import annotations
@@ -14,16 +14,12 @@ from headgate.plan.finding import Finding, KeyPath, show, spell
 KEYS: dict[KeyPath, str] = {
     ("incumbent", "column"): "recorded answers",
     ("candidate", "column"): "recorded answers",
-    ("input", "freshness"): "checking how old an input is",
-    ("serving", "confidence_below"): "sending unsure answers to review",
 }
 
 #: Values likewise.
 VALUES: dict[KeyPath, frozenset[str]] = {
     ("incumbent", "kind"): frozenset({"recorded"}),
     ("candidate", "kind"): frozenset({"recorded"}),
-    ("serving", "fallback"): frozenset({"review", "queue", "safe_default"}),
-    ("plane", "kind"): frozenset({"haproxy"}),
 }
 
 _ASKED = "what this version of Headgate can act on"
@@ -32,7 +28,6 @@ _WHY = "a plan must not promise what nobody does yet"
 _INSTEAD: dict[KeyPath, str] = {
     ("incumbent", "kind"): "serve it over HTTP and write http",
     ("candidate", "kind"): "serve it over HTTP and write http",
-    ("plane", "kind"): "write envoy",
 }
 
 

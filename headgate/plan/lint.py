@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from headgate.plan import capacity_rules as capacity
 from headgate.plan import data_rules as data
 from headgate.plan import duty_rules as duties
 from headgate.plan import gate_rules as gates
+from headgate.plan import guard_rules as guard
 from headgate.plan import margin_rules as margins
+from headgate.plan import parity_rules as parity
+from headgate.plan import planes
 from headgate.plan import ramp_rules as ramp
 from headgate.plan import renewal_rules as renewal
+from headgate.plan import review_rules as review
 from headgate.plan import slice_rules as slices
 from headgate.plan.finding import Finding
 from headgate.plan.model import Plan
@@ -49,7 +54,16 @@ RULES: tuple[Rule, ...] = (
     _rule(ramp.a_step_can_end_before_its_deadline, "steps", "slices", "deadline"),
     _rule(ramp.the_rollout_can_end_before_its_deadline, "steps", "slices", "watch", "deadline"),
     _rule(ramp.blocks_and_patience_are_above_zero, "serving", "unit"),
-    _rule(ramp.the_incumbent_is_the_fallback, "serving"),
+    _rule(guard.the_incumbent_stands_in_first, "serving"),
+    _rule(guard.nobody_stands_in_twice, "serving"),
+    _rule(guard.a_safe_default_comes_last_and_is_an_answer, "serving", "output", "prediction"),
+    _rule(guard.what_an_unsure_answer_needs_is_there, "serving"),
+    _rule(guard.limits_are_over_some_time, "serving"),
+    _rule(guard.what_is_told_about_an_input_is_not_fed_to_models, "input"),
+    _rule(guard.freshness_takes_time, "input"),
+    _rule(guard.terms_become_words_of_the_contract, "input"),
+    _rule(guard.what_is_masked_is_a_column, "input"),
+    _rule(planes.what_is_measured_on_a_mirror_has_one, "plane", "gates"),
     _rule(ramp.the_calendar_can_be_read, "calendar"),
     _rule(gates.gate_names_are_unique, "gates"),
     _rule(gates.gates_have_the_keys_their_metric_needs, "gates", "outcomes"),
@@ -59,7 +73,7 @@ RULES: tuple[Rule, ...] = (
     _rule(gates.calibration_only_tells, "gates"),
     _rule(gates.a_rare_event_has_a_ratio_or_a_margin, "gates", "outcomes", "segments"),
     _rule(gates.a_payoff_has_no_cap, "gates"),
-    _rule(gates.overrides_have_a_column, "gates", "outcomes"),
+    _rule(gates.overrides_have_a_column, "gates", "outcomes", "review"),
     _rule(gates.gates_on_two_arms_count_on_a_split, "gates", "outcomes"),
     _rule(gates.outcomes_that_depend_on_the_decision_keep_a_holdout, "steps", "slices", "outcomes"),
     _rule(margins.margins_are_within_reach_of_a_loss, "gates", "segments", "unit", "prediction", "outcomes"),
@@ -96,6 +110,17 @@ RULES: tuple[Rule, ...] = (
     _rule(renewal.a_new_version_has_an_address_of_its_own, "retrain"),
     _rule(renewal.what_is_left_out_can_be_read, "retrain"),
     _rule(renewal.a_new_model_is_held_against_outcomes, "retrain", "gates"),
+    _rule(capacity.a_load_test_takes_a_moment_and_holds_for_a_time, "load"),
+    _rule(capacity.a_late_answer_is_no_answer, "load", "serving"),
+    _rule(capacity.a_load_test_hits_nobody_but_the_candidate, "load", "incumbent", "candidate"),
+    _rule(parity.parity_is_of_some_side, "parity"),
+    _rule(parity.parity_is_looked_at_now_and_then, "parity"),
+    _rule(parity.every_version_has_a_record_of_its_own, "parity", "retrain"),
+    _rule(review.what_is_worth_a_look_can_be_read, "review"),
+    _rule(review.reviewers_have_time, "review"),
+    _rule(review.disagreement_is_looked_at_more_often, "review"),
+    _rule(review.numbers_do_not_disagree, "review", "prediction"),
+    _rule(review.segments_to_draw_from_are_named, "review", "segments"),
 )
 
 

@@ -11,10 +11,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from headgate.errors import InputError
+from headgate.plan.capacity import LoadTest
 from headgate.plan.duties import Escalation, Notice, NoticeKind, Questionnaire, SignOff
 from headgate.plan.gate import Applies, Gate, Metric, Payoff, Segments
+from headgate.plan.parity import ParityCheck
 from headgate.plan.part import Duration, Name, Part, Percent
 from headgate.plan.renewal import DriftWatch, Retrain
+from headgate.plan.reviewing import Review
 from headgate.plan.sides import (
     Audit,
     Circuit,
@@ -49,6 +52,7 @@ __all__ = [
     "Exclude",
     "Gate",
     "InputContract",
+    "LoadTest",
     "Metric",
     "ModelRef",
     "Notice",
@@ -56,6 +60,7 @@ __all__ = [
     "Outcomes",
     "OutputContract",
     "Owner",
+    "ParityCheck",
     "Payoff",
     "Plan",
     "PlaneRef",
@@ -64,6 +69,7 @@ __all__ = [
     "Requests",
     "Retrain",
     "Retry",
+    "Review",
     "Segments",
     "Serving",
     "SignOff",
@@ -131,7 +137,7 @@ class Calendar(Part):
 class PlaneRef(Part):
     """Which traffic plane applies the share."""
 
-    kind: Literal["envoy"] = "envoy"
+    kind: Literal["envoy", "haproxy"] = "envoy"
 
 
 #: The candidate may pass a cap ten times as often as the 0.1 % that the cap was chosen for.
@@ -163,7 +169,12 @@ def _capped_gate(gate: Gate, plan: Plan) -> tuple[Gate, ...]:
 
 
 #: Keys that came after plans were first frozen: see `Plan.canonical`.
-_YOUNGER = frozenset({"drift", "retrain"})
+_YOUNGER = frozenset({"drift", "retrain", "review", "load", "parity"})
+#: The same of keys inside of a part that is older: by the part's name, left out at their default.
+_YOUNGER_INSIDE: dict[str, dict[str, object]] = {
+    "input": {"freshness": {}, "provenance": {}, "terminology": {}, "mask": []},
+    "serving": dict.fromkeys(("confidence_below", "retry_budget", "rate_limit", "queue")),
+}
 
 
 class Plan(Part):
@@ -199,6 +210,9 @@ class Plan(Part):
     questionnaire: Questionnaire | None = None
     drift: DriftWatch | None = None
     retrain: Retrain | None = None
+    load: LoadTest | None = None
+    review: Review | None = None
+    parity: ParityCheck | None = None
 
     @property
     def all_gates(self) -> tuple[Gate, ...]:
@@ -246,6 +260,9 @@ class Plan(Part):
         that was frozen before them keeps its hash.
         """
         body = self.model_dump(mode="json", by_alias=True)
+        for part, younger in _YOUNGER_INSIDE.items():
+            for key in [key for key in younger if (body[part] or {}).get(key) == younger[key]]:
+                body[part].pop(key, None)
         return {key: value for key, value in body.items() if value is not None or key not in _YOUNGER}
 
     @property

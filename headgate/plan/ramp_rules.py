@@ -139,14 +139,6 @@ def blocks_and_patience_are_above_zero(plan: Plan) -> Iterator[Finding]:
             yield Finding(path, "a duration above 0", "0s", "write how long")
 
 
-def the_incumbent_is_the_fallback(plan: Plan) -> Iterator[Finding]:
-    """Refuse anything else: the plane always falls back to the incumbent."""
-    if plan.serving.fallback != ("incumbent",):
-        found = show(list(plan.serving.fallback))
-        todo = "write `fallback: [incumbent]` or leave the key out: the incumbent always stands in"
-        yield Finding(("serving", "fallback"), "[incumbent]", found, todo)
-
-
 def the_calendar_can_be_read(plan: Plan) -> Iterator[Finding]:
     """Read time zone, opening hours and freezes."""
     readers: list[tuple[KeyPath, Callable[[str], object], str]] = [

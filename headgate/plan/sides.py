@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from headgate.plan.guarding import ConfidenceFloor, Fallback, QueueRule, RateLimit, RetryBudget
 from headgate.plan.part import Duration, Part
 
 
@@ -108,10 +109,26 @@ class ColumnContract(Part):
 
 
 class InputContract(Part):
-    """What a request must look like to be scored; these columns are sent to the models."""
+    """What a request must look like to be scored; ``columns`` are sent to the models.
+
+    ``freshness``: columns that say from when a source is, and how old it may be. ``provenance``: columns
+    that say where the input comes from, and the values allowed (none named: any text, but not nothing).
+    ``terminology``: per column of type category other people's terms and ours. ``mask``: columns whose
+    values are shown to nobody; they stay in the request log, which the models are scored from.
+    """
 
     columns: dict[str, ColumnContract] = Field(min_length=1)
     on_invalid: Literal["reject", "flag"] = "reject"
+    freshness: dict[str, Duration] = Field(default={})
+    provenance: dict[str, tuple[str, ...]] = Field(default={})
+    terminology: dict[str, dict[str, str]] = Field(default={})
+    mask: tuple[str, ...] = ()
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """The columns that are told about an input and not sent to the models."""
+        told = (*self.freshness, *self.provenance)
+        return tuple(name for name in dict.fromkeys(told) if name not in self.columns)
 
 
 class OutputContract(Part):
@@ -147,4 +164,8 @@ class Serving(Part):
     circuit: Circuit = Circuit()
     batch: int = Field(default=256, ge=1, le=10_000, description="Requests per shadow call.")
     concurrency: int = Field(default=4, ge=1, le=64, description="Shadow calls under way per side.")
-    fallback: tuple[Literal["incumbent"], ...] = ("incumbent",)
+    fallback: tuple[Fallback, ...] = ("incumbent",)
+    confidence_below: ConfidenceFloor | None = None
+    retry_budget: RetryBudget | None = None
+    rate_limit: RateLimit | None = None
+    queue: QueueRule | None = None

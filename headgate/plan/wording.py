@@ -30,6 +30,8 @@ EXAMPLES: dict[str, str] = {
     "incumbent.version": "logistic-1", "candidate.kind": "http", "candidate.url": '"http://127.0.0.1:8102"',
     "candidate.model": "delays", "candidate.version": "gbm-2",
     "outcomes": "{path: data/lake/outcomes, label: late, known_at: known_at, maturity: 2d}",
+    "serving.fallback[].safe_default": "0.2", "serving.confidence_below.value": "0.55",
+    "serving.rate_limit.requests": "200",
     "gates": "[{name: quality, metric: brier, margin: 0.005}]",
     "steps": "[{percent: 0, dwell: 14d}, {percent: 5, dwell: 3d}, {percent: 100}]",
 }  # fmt: skip

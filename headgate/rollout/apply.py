@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from headgate.errors import IllegalTransition
 from headgate.plan.model import Plan
 from headgate.rollout.moment import at_zero
-from headgate.rollout.orders import new_incumbent, resuming
+from headgate.rollout.orders import changed_just_now, new_incumbent, resuming
 from headgate.rollout.state import LIVE, Decision, Move, Outcome, Phase, PlaneView, State, Waiting, World
 from headgate.rollout.timers import paused_in_all, paused_on_step
 from headgate.rollout.transitions import refuse_impossible
@@ -130,6 +130,8 @@ def _paused(state: State, decision: Decision, world: World) -> State:
             fresh_since=world.now,
             reentries=after.reentries + 1,
         )
+    elif changed_just_now(state, world):
+        after = replace(after, fresh_since=world.now, reentries=after.reentries + 1)
     if world.plane is PlaneView.DISAGREES:
         # Nobody knows what the plane did meanwhile: the lower share, written anew, is a stay of its own.
         lower = min(state.share_bp, world.observed_share_bp or 0)

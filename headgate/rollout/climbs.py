@@ -6,6 +6,7 @@ from datetime import datetime
 
 from headgate.plan.applies import gate_applies
 from headgate.plan.calendar import OpenHours
+from headgate.review.load import short_of_reviewers
 from headgate.rollout.moment import Moment, percent
 from headgate.rollout.questions import approvers, digest, open_question
 from headgate.rollout.state import Asked, Decision, Move, Outcome, Phase, PlaneView, Waiting
@@ -71,6 +72,19 @@ def every_sign_off_must_stand(m: Moment) -> Decision | None:
     rest = the_evidence_must_be_in(m) or Decision(Move.HOLD, ())
     waiting = dict.fromkeys((Waiting.OPERATOR, *rest.waiting_for))
     return m.hold(tuple(waiting), (*missing, *rest.reasons), rest.due)
+
+
+def reviewers_must_keep_up(m: Moment) -> Decision | None:
+    """Hold while the people who look at answers are behind, or would be at the next step."""
+    step, rule = m.next_step, m.plan.review
+    if rule is None or step is None:
+        return None
+    behind = short_of_reviewers(rule, m.world.review, m.state.slice, step.share_bp, m.now)
+    if not behind:
+        return None
+    rest = the_evidence_must_be_in(m) or Decision(Move.HOLD, ())
+    waiting = dict.fromkeys((*rest.waiting_for, Waiting.REVIEW_CAPACITY))
+    return m.hold(tuple(waiting), (*rest.reasons, *behind), rest.due)
 
 
 def the_evidence_must_be_in(m: Moment) -> Decision | None:

@@ -82,6 +82,7 @@ def resuming(state: State, world: World) -> Order | None:
         failing(world.scorecard) is not None
         or world.plane is PlaneView.DISAGREES
         or new_incumbent(state, world) is not None
+        or world.steps_changed[0] is not None
     )
     return None if stronger else last
 
@@ -90,6 +91,12 @@ def new_incumbent(state: State, world: World) -> str | None:
     """Return the incumbent's version if it is not the one this rollout is measured against."""
     version = world.versions[0]
     return version if state.versions and version not in (None, state.versions[0]) else None
+
+
+def changed_just_now(state: State, world: World) -> bool:
+    """Return whether the incumbent's preprocessing changed, and no pause has told of it yet."""
+    changed = world.steps_changed[0]
+    return changed is not None and (state.paused is None or changed not in state.paused.reason)
 
 
 def failing(scorecard: Scorecard) -> str | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from headgate.review.load import ReviewLoad
 from headgate.verdicts import GateVerdict, Scorecard
 
 
@@ -229,8 +230,13 @@ class World:
         (incumbent, candidate) as the servers answer now; None where one does not answer.
     lease
         Whether this rollout holds the service's lease.
+    steps_changed
+        Per side (incumbent, candidate) how its preprocessing differs from what was judged, though its server
+        answers as the same version; None: it does not, as far as is known.
     checks
         At preflight every check; in a live phase the sign-offs that have to stand.
+    review
+        What reviewers have before them; None where it was not looked at, which holds a plan that asks.
     """
 
     now: datetime
@@ -242,8 +248,10 @@ class World:
     approvals: tuple[Approval, ...] = ()
     orders: tuple[Order, ...] = ()
     versions: tuple[str | None, str | None] = (None, None)
+    steps_changed: tuple[str | None, str | None] = (None, None)
     checks: tuple[Check, ...] = ()
     observed_generation: int | None = None
+    review: ReviewLoad | None = None
 
 
 @dataclass(frozen=True, slots=True)

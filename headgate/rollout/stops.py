@@ -70,6 +70,14 @@ def a_candidate_that_changed_under_us_is_rolled_back(m: Moment) -> Decision | No
     return _roll_back(f"the candidate answers as version {served}; {frozen[1]} was judged")
 
 
+def a_candidate_whose_steps_changed_is_rolled_back(m: Moment) -> Decision | None:
+    """Roll back where a version goes on under its name and does something else with a request."""
+    changed = m.world.steps_changed[1]
+    if not m.live or changed is None:
+        return None
+    return _roll_back(f"the candidate's preprocessing changed under its version: {changed}")
+
+
 def a_failed_guardrail_is_acted_on(m: Moment) -> Decision | None:
     """Harm leads to less traffic in the same tick, paused or not, as the plan's ``on_fail`` says."""
     state, name = m.state, failing(m.world.scorecard)
@@ -159,6 +167,10 @@ def _to_look_into(m: Moment) -> list[tuple[Waiting, str]]:
     incumbent = new_incumbent(state, m.world)
     if incumbent is not None and state.versions is not None:
         why = f"the incumbent answers as version {incumbent}, no longer {state.versions[0]}"
+        found.append((Waiting.OPERATOR, f"{why}: evidence starts afresh"))
+    changed = m.world.steps_changed[0]
+    if changed is not None:
+        why = f"the incumbent's preprocessing changed under its version: {changed}"
         found.append((Waiting.OPERATOR, f"{why}: evidence starts afresh"))
     order = pausing(state, m.world)
     if order is not None:

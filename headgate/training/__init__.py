@@ -11,6 +11,7 @@ from headgate.training.diff import diff_of
 from headgate.training.guards import Usable, enough, usable
 from headgate.training.judged import Judged, judged
 from headgate.training.naming import next_version
+from headgate.training.recorded import golden_of
 from headgate.training.template import Standing, plan_of_next
 from headgate.training.trained import Trained, answers_of, returned
 from headgate.training.window import Span, span_of
@@ -35,6 +36,7 @@ __all__ = [
     "digest_of",
     "enough",
     "fingerprint_of",
+    "golden_of",
     "hold_against",
     "judged",
     "next_version",

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from headgate.errors import TrainingError
+from headgate.parity import Chain
 from headgate.plan.model import Plan
 
 Floats = npt.NDArray[np.float64]
@@ -36,6 +37,9 @@ class Trained:
         Columns of a request that the model reads; empty: all that are sent.
     trusted
         Types in the model that skops does not know and the trainer vouches for.
+    chain
+        The steps before the model, so that golden examples of each are recorded: docs/parity.md. None: those
+        of a scikit-learn pipeline are found; of any other model the answers alone are recorded.
     """
 
     model: Any
@@ -43,6 +47,7 @@ class Trained:
     answer: Answer | None = None
     columns: Sequence[str] = ()
     trusted: Sequence[str] = field(default=())
+    chain: Chain | None = None
 
 
 def returned(found: Any, trainer: str) -> Trained:

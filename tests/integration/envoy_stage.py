@@ -1,4 +1,4 @@
-"""What the Envoy tests play with: model servers that misbehave on demand, callers, free ports."""
+"""What the tests of proxies play with: model servers that misbehave on demand, callers, free ports."""
 
 import asyncio
 import http.client
@@ -9,10 +9,18 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
 import uvicorn
 
 from headgate.adapters.planes.envoy import EnvoyPlane
+from headgate.adapters.planes.haproxy import HAProxyPlane
 from headgate.ports import Endpoint, Route, Side
+
+#: Every proxy that keeps the rules of all; a third one is added here.
+PROXIES = [
+    pytest.param(EnvoyPlane, id="envoy", marks=pytest.mark.envoy),
+    pytest.param(HAProxyPlane, id="haproxy", marks=pytest.mark.haproxy),
+]
 
 
 def free_port():
@@ -78,10 +86,17 @@ class Answer:
 class Caller:
     """One keep-alive connection to a plane."""
 
-    def __init__(self, plane, timeout=20):
-        self._connection = http.client.HTTPConnection(
-            "127.0.0.1", int(plane.url.rpartition(":")[2]), timeout=timeout
+    def __init__(self, plane, timeout=20, over=None):
+        port = int(plane.url.rpartition(":")[2])
+        self._connection = (
+            http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+            if over is None
+            else http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=over)
         )
+
+    @property
+    def socket(self):
+        return self._connection.sock
 
     def ask(self, entity=None, request_id=None, *, body=b"{}", extra=()):
         self.start(entity, request_id, body=body, extra=extra)
@@ -111,15 +126,16 @@ class Caller:
 class Stage:
     """Two model servers and the planes and callers of one test."""
 
-    def __init__(self, tmp_path: Path, incumbent: Upstream, candidate: Upstream):
+    def __init__(self, tmp_path: Path, incumbent: Upstream, candidate: Upstream, make=EnvoyPlane):
         self.tmp_path = tmp_path
+        self.make = make
         self.incumbent = incumbent
         self.candidate = candidate
         self._planes = []
         self._callers = []
 
     def plane(self, name="plane", port=None, **more):
-        plane = EnvoyPlane(self.tmp_path / name, port or free_port(), **more)
+        plane = self.make(self.tmp_path / name, port or free_port(), **more)
         self._planes.append(plane)
         return plane
 

@@ -1,7 +1,9 @@
 """What every traffic plane must do. The double and the real proxies pass the very same tests.
 
-A test class inherits `PlaneConformance` and brings three fixtures: ``plane``, ``route`` (a factory:
-``route(share_bp, generation, **fields)``) and ``send`` (``send(request_id, entity, slice_=None)``).
+A test class inherits `PlaneConformance`, and `MirrorConformance` or `NoMirrorConformance` by what the plane
+says it can, and brings three fixtures: ``plane``, ``route`` (a factory: ``route(share_bp, generation,
+**fields)``) and ``send`` (``send(request_id, entity, slice_=None)``). A proxy besides stands in `PROXIES`
+(`envoy_stage`), and so passes the tests of split, fallback and door that all proxies share.
 """
 
 import time
@@ -10,8 +12,9 @@ from dataclasses import replace
 import pytest
 
 from headgate.errors import PlaneRefused
+from headgate.plan.planes import PLANES
 from headgate.ports import Observed, Side, SliceShare
-from headgate.routing import goes_to_candidate
+from headgate.routing import HASH, goes_to_candidate
 
 
 def read(plane, position, count, mirrored=0):
@@ -39,12 +42,6 @@ class PlaneConformance:
         assert plane.observe() == Observed("gbm-1", 2_500, mirror=False, token=1, generation=1)
         assert plane.verify(asked) is True
         assert plane.verify(replace(asked, share_bp=2_501)) is False
-
-    def test_share_and_mirror_change_together(self, plane, route):
-        plane.apply(route(0, mirror=True))
-        assert (plane.observe().share_bp, plane.observe().mirror) == (0, True)
-        plane.apply(route(100, 2))
-        assert (plane.observe().share_bp, plane.observe().mirror) == (100, False)
 
     def test_the_same_route_twice_is_once(self, plane, route):
         plane.apply(route(2_500))
@@ -123,7 +120,7 @@ class PlaneConformance:
     def test_reconciling_never_changes_share_or_mirror(self, plane, route):
         plane.apply(route(500))
         plane.reconcile(route(9_000, 2))
-        plane.reconcile(route(0, 3, mirror=True))
+        plane.reconcile(route(0, 3))
         assert plane.observe() == Observed("gbm-1", 500, mirror=False, token=1, generation=1)
 
     def test_reconciling_the_next_rollout_leaves_a_promoted_candidate_where_it_is(self, plane, route):
@@ -141,11 +138,6 @@ class PlaneConformance:
         send("r1", "N1")
         assert read(plane, {}, 1).served[0].served is not None
 
-    def test_retiring_the_candidate_ends_the_mirror(self, plane, route):
-        plane.apply(route(0, mirror=True))
-        plane.retire(Side.INCUMBENT)
-        assert plane.observe() == Observed("gbm-1", 0, mirror=False, token=1, generation=1)
-
     @pytest.mark.parametrize(("share_bp", "keep"), [(500, "incumbent"), (9_999, "candidate")])
     def test_a_side_that_still_serves_somebody_is_not_retired(self, plane, route, share_bp, keep):
         plane.apply(route(share_bp))
@@ -153,11 +145,8 @@ class PlaneConformance:
             plane.retire(Side(keep))
         assert plane.observe().share_bp == share_bp
 
-    @pytest.mark.parametrize("mirror", [False, True])
-    def test_cutting_the_candidate_off_leaves_nothing_of_it_under_a_generation_of_its_own(
-        self, plane, route, mirror
-    ):
-        plane.apply(route(0 if mirror else 2_500, 3, mirror=mirror))
+    def test_cutting_the_candidate_off_leaves_nothing_of_it_under_a_generation_of_its_own(self, plane, route):
+        plane.apply(route(2_500, 3))
         for generation in (4, 5):
             plane.cut_off()
             assert plane.observe() == Observed("gbm-1", 0, mirror=False, token=1, generation=generation)
@@ -170,7 +159,7 @@ class PlaneConformance:
         plane.reconcile(route(0))
         plane.cut_off()
         assert plane.observe() == Observed(None, 0, mirror=False, token=None, generation=None)
-        plane.apply(route(slices=(SliceShare("jfk", 2_500), SliceShare("lga", 0, mirror=True))))
+        plane.apply(route(slices=(SliceShare("jfk", 2_500), SliceShare("lga", 1))))
         plane.cut_off()
         assert plane.observe().slices == (SliceShare("jfk", 0), SliceShare("lga", 0))
 
@@ -180,8 +169,9 @@ class PlaneConformance:
         for number, entity in enumerate(entities):
             send(f"r{number}", entity)
         log = read(plane, {}, 20)
-        assert [line.request_id for line in log.served] == [f"r{n}" for n in range(20)]
-        for line, entity in zip(log.served, entities, strict=True):
+        by_id = {line.request_id: line for line in log.served}  # threads write their lines as they end
+        assert len(by_id) == len(log.served) == 20
+        for line, entity in ((by_id[f"r{n}"], entity) for n, entity in enumerate(entities)):
             candidate = goes_to_candidate("gbm-1", entity, 5_000)
             assert line.assigned is (Side.CANDIDATE if candidate else Side.INCUMBENT)
             assert (line.served, line.entity, line.status) == (line.assigned, entity, 200)
@@ -199,21 +189,10 @@ class PlaneConformance:
         second = read(plane, first.position, 1)
         assert [line.request_id for line in second.served] == ["r2"]
 
-    def test_only_shadow_mirrors_and_every_copy_is_logged_once(self, plane, route, send):
-        plane.apply(route(0, mirror=True))
-        send("r1", "N1")
-        log = read(plane, {}, 1, mirrored=1)
-        assert [copy.request_id for copy in log.mirrored] == ["r1"]
-        assert log.served[0].served is Side.INCUMBENT
-        plane.apply(route(0, 2))
-        send("r2", "N1")
-        assert [line.request_id for line in read(plane, log.position, 1).served] == ["r2"]
-        assert not plane.read_log(log.position).mirrored
-
     # ------------------------------------------------------------ slices
 
     def test_one_write_puts_the_shares_of_all_slices_in_force(self, plane, route):
-        slices = (SliceShare("jfk", 10_000), SliceShare("lga", 0, mirror=True), SliceShare("ewr", 1))
+        slices = (SliceShare("jfk", 10_000), SliceShare("lga", 0), SliceShare("ewr", 1))
         asked = route(slices=slices)
         plane.apply(asked)
         assert plane.observe() == Observed("gbm-1", 0, mirror=False, token=1, generation=1, slices=slices)
@@ -228,7 +207,8 @@ class PlaneConformance:
         for number, (entity, name) in enumerate(asked):
             send(f"r{number}", entity, name)
         shares = {"jfk": 5_000, "lga": 10_000, None: 0}
-        for line, (entity, name) in zip(read(plane, {}, len(asked)).served, asked, strict=True):
+        by_id = {line.request_id: line for line in read(plane, {}, len(asked)).served}
+        for line, (entity, name) in ((by_id[f"r{n}"], one) for n, one in enumerate(asked)):
             slice_ = name if name in shares else None
             candidate = goes_to_candidate("gbm-1", entity, shares[slice_])
             assert line.slice == slice_
@@ -248,13 +228,6 @@ class PlaneConformance:
         plane.apply(route(0, 2, slices=(SliceShare("jfk", 0), SliceShare("lga", 1))))
         assert plane.observe().slices == (SliceShare("jfk", 0), SliceShare("lga", 1))
 
-    def test_only_the_requests_of_a_slice_in_shadow_are_mirrored(self, plane, route, send):
-        plane.apply(route(slices=(SliceShare("jfk", 0, mirror=True), SliceShare("lga", 5_000))))
-        for number, name in enumerate(["lga", None, "jfk"]):
-            send(f"r{number}", "N1", name)
-        log = read(plane, {}, 3, mirrored=1)
-        assert [(copy.request_id, copy.slice) for copy in log.mirrored] == [("r2", "jfk")]
-
     def test_reconciling_the_next_rollout_leaves_a_promoted_slice_where_it_is(self, plane, route):
         mixed = route(slices=(SliceShare("jfk", 10_000), SliceShare("lga", 0)))
         plane.apply(mixed)
@@ -264,3 +237,63 @@ class PlaneConformance:
         for keep in Side:
             with pytest.raises(PlaneRefused, match="first"):
                 plane.retire(keep)
+
+    def test_it_says_what_it_can_and_hashes_as_everybody_does(self, plane):
+        can = plane.capabilities()
+        assert can.hash == HASH
+        assert can.kind not in PLANES or can == PLANES[can.kind]
+
+
+class MirrorConformance:
+    """What a plane must do that says it can mirror."""
+
+    def test_share_and_mirror_change_together(self, plane, route):
+        plane.apply(route(0, mirror=True))
+        assert (plane.observe().share_bp, plane.observe().mirror) == (0, True)
+        plane.apply(route(100, 2))
+        assert (plane.observe().share_bp, plane.observe().mirror) == (100, False)
+
+    def test_retiring_the_candidate_ends_the_mirror(self, plane, route):
+        plane.apply(route(0, mirror=True))
+        plane.retire(Side.INCUMBENT)
+        assert plane.observe() == Observed("gbm-1", 0, mirror=False, token=1, generation=1)
+
+    def test_only_shadow_mirrors_and_every_copy_is_logged_once(self, plane, route, send):
+        plane.apply(route(0, mirror=True))
+        send("r1", "N1")
+        log = read(plane, {}, 1, mirrored=1)
+        assert [copy.request_id for copy in log.mirrored] == ["r1"]
+        assert log.served[0].served is Side.INCUMBENT
+        plane.apply(route(0, 2))
+        send("r2", "N1")
+        assert [line.request_id for line in read(plane, log.position, 1).served] == ["r2"]
+        assert not plane.read_log(log.position).mirrored
+
+    def test_only_the_requests_of_a_slice_in_shadow_are_mirrored(self, plane, route, send):
+        plane.apply(route(slices=(SliceShare("jfk", 0, mirror=True), SliceShare("lga", 5_000))))
+        for number, name in enumerate(["lga", None, "jfk"]):
+            send(f"r{number}", "N1", name)
+        log = read(plane, {}, 3, mirrored=1)
+        assert [(copy.request_id, copy.slice) for copy in log.mirrored] == [("r2", "jfk")]
+
+    def test_cutting_off_ends_the_mirror(self, plane, route):
+        plane.apply(route(0, 3, mirror=True))
+        plane.cut_off()
+        assert plane.observe() == Observed("gbm-1", 0, mirror=False, token=1, generation=4)
+
+    def test_reconciling_never_begins_a_mirror(self, plane, route):
+        plane.apply(route(0))
+        plane.reconcile(route(0, 2, mirror=True))
+        assert plane.observe() == Observed("gbm-1", 0, mirror=False, token=1, generation=1)
+
+
+class NoMirrorConformance:
+    """What a plane must do that says it cannot."""
+
+    def test_a_mirror_is_refused_and_what_was_in_force_stays(self, plane, route):
+        plane.apply(route(0))
+        assert plane.capabilities().mirror is False
+        for asked in (route(0, 2, mirror=True), route(0, 2, slices=(SliceShare("jfk", 0, mirror=True),))):
+            with pytest.raises(PlaneRefused, match="cannot"):
+                plane.apply(asked)
+        assert plane.verify(route(0)) is True

@@ -9,10 +9,11 @@ from datetime import timedelta
 from sqlalchemy import Engine
 
 from headgate.adapters import store
-from headgate.adapters.store import monitoring, retrainings
+from headgate.adapters.store import monitoring, retrainings, reviews
 from headgate.adapters.store.engine import writing
 from headgate.adapters.store.tables import AlertRow, ApproverRow, DeliveryRow, SaidRow, SignOffRow
 from headgate.evidence import BlockSum, EvidenceRow, Source
+from headgate.ports import ReviewCase, ReviewReason, Side
 from headgate.rollout.state import Answer as Said
 from headgate.rollout.state import Approval, Asked, Decision, Move, Phase, State, Tick, Verb
 from tests.builders import APRIL, plan
@@ -70,6 +71,7 @@ def filled(engine: Engine) -> store.Rollout:
     store.freeze(engine, rollout.id, "segments", {"origin": ["JFK"]}, APRIL)
     _people(engine, rollout)
     _renewal(engine, rollout.service)
+    _reviewed(engine, rollout)
     return rollout
 
 
@@ -81,6 +83,18 @@ def _renewal(engine: Engine, service: str) -> None:
     begun = retrainings.claim(engine, service, "drift", "event-1", APRIL, 7 * day)
     assert begun is not None
     retrainings.finish(engine, begun, accepted=False, reason="worse by 0.01", at=APRIL)
+
+
+def _reviewed(engine: Engine, rollout: store.Rollout) -> None:
+    """A case drawn from a window, and what somebody said of it."""
+    case = ReviewCase(
+        rollout.service, "r1", "N1", APRIL, ReviewReason.SAMPLED, Side.CANDIDATE, 0.7, 0.7, rollout.id, "all",
+        {"origin": "JFK"},
+    )  # fmt: skip
+    window = reviews.Drawn(APRIL, APRIL + timedelta(days=1), {})
+    reviews.put_window(engine, rollout.id, window, [(case, "origin=JFK")], APRIL)
+    (one,) = reviews.waiting(engine, rollout.service)
+    reviews.confirm(engine, one.id, "a@example.org", APRIL)
 
 
 def _people(engine: Engine, rollout: store.Rollout) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from headgate.ports import Side, SliceShare
 from tests.integration.envoy_stage import Stage, Upstream
-from tests.integration.plane_conformance import PlaneConformance, read
+from tests.integration.plane_conformance import MirrorConformance, PlaneConformance, read
 
 pytestmark = pytest.mark.envoy
 
@@ -46,7 +46,7 @@ def send(stage, plane):
     return ask
 
 
-class TestEnvoyPlane(PlaneConformance):
+class TestEnvoyPlane(PlaneConformance, MirrorConformance):
     pass
 
 

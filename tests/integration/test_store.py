@@ -34,7 +34,7 @@ def test_connecting_again_finds_everything_where_it_was(store_engine, store_url)
     rollout = opened(store_engine)
     again = store.connect(store_url)
     assert store.get(again, rollout.id) == rollout
-    assert "revision 0004" in store.describe(again)
+    assert "revision 0005" in store.describe(again)
     again.dispose()
 
 

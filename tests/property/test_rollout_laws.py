@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from headgate.plan.calendar import OpenHours
+from headgate.plan.reviewing import Review
+from headgate.review.load import Arrivals, ReviewLoad
 from headgate.rollout import apply, decide, settle, standing
 from headgate.rollout.orders import failing
 from headgate.rollout.state import (
@@ -294,6 +297,33 @@ def test_without_its_sign_offs_nothing_goes_up_and_everything_still_comes_down(c
     assert after.outcome is not Outcome.PROMOTED
     if with_all[0].move not in UP | {Move.FINISH, Move.HOLD}:
         assert (decision, after) == with_all
+
+
+@given(cases(), st.integers(0, 400), st.integers(0, 400), st.integers(0, 72), st.booleans())
+def test_m22_the_share_never_rises_past_the_reviewers_and_everything_still_comes_down(
+    case, here, above, hours, looked_at
+):
+    before, seen, of = case
+    reviewed = of.model_copy(update={"review": Review(capacity=20, max_age=timedelta(days=1))})
+    load = ReviewLoad(
+        waiting=3,
+        oldest=seen.now - hours * HOUR,
+        days=10.0,
+        slices={before.slice: Arrivals(1_000, here, above)},
+        shares={before.slice: before.share_bp},
+    )
+    plain = tick(before, seen, of)
+    decision, after = tick(before, replace(seen, review=load if looked_at else None), reviewed)
+    climbs = before.step + 1 < len(of.steps)
+    share = of.steps[before.step + 1].share_bp / 10_000 if climbs else 0
+    keeps_up = looked_at and hours <= 24 and (here + share * (above - here)) / 10 <= 20
+    if plain[0].move in UP and climbs and not keeps_up:
+        assert decision.move is Move.HOLD
+        assert Waiting.REVIEW_CAPACITY in decision.waiting_for
+        assert after.share_bp == before.share_bp
+    elif plain[0].move is not Move.HOLD or keeps_up:
+        # An approval is bound to the plan's hash, and nothing else of the decision knows about reviewers.
+        assert (decision.move, after.share_bp) == (plain[0].move, plain[1].share_bp)
 
 
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(1, 30)), max_size=5))

@@ -193,8 +193,8 @@ def test_a_quick_partial_run_writes_its_page_where_it_is_asked_to(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == ""
-    assert "traffic: share change to read-back, median" in done.stderr
+    assert "traffic: envoy: share change to read-back, median" in done.stderr
     told = out.read_text(encoding="utf-8")
-    assert "| requests dropped while the share changed | at most 0 | 0 | met |" in told
+    assert "| envoy: requests dropped while the share changed | at most 0 | 0 | met |" in told
     assert "A quick run" in told
     assert "Only these were run: traffic." in told

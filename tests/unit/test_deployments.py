@@ -12,7 +12,7 @@ from prefect.utilities.callables import parameter_schema
 import flows
 
 ENTRIES = yaml.safe_load((Path(__file__).parents[2] / "prefect.yaml").read_text())["deployments"]
-SCHEDULED = {"advance", "shadow", "monitor", "retrain", "tell", "publish"}
+SCHEDULED = {"advance", "shadow", "monitor", "parity", "retrain", "tell", "publish"}
 
 
 def flow_of(entry):

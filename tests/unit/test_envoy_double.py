@@ -8,7 +8,7 @@ import pytest
 from headgate.adapters.planes.in_process import InProcessPlane
 from headgate.errors import PlaneUnavailable
 from headgate.ports import Endpoint, Route, Side
-from tests.integration.plane_conformance import PlaneConformance
+from tests.integration.plane_conformance import MirrorConformance, PlaneConformance
 
 AT = datetime(2013, 4, 1, tzinfo=UTC)
 
@@ -34,7 +34,7 @@ def send(plane):
     return lambda request_id, entity, slice_=None: plane.serve(request_id, entity, AT, slice_=slice_)
 
 
-class TestInProcessPlane(PlaneConformance):
+class TestInProcessPlane(PlaneConformance, MirrorConformance):
     pass
 
 

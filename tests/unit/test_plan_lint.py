@@ -56,6 +56,12 @@ def gates(*others):
     return {"gates": [QUALITY, *others], "segments": None}
 
 
+def told(**more):
+    """Return an input contract of two columns with more keys."""
+    columns = {"word": {"type": "category", "values": ["AA", "UA"]}, "number": {"type": "number"}}
+    return {"columns": columns} | more
+
+
 def only(**gate):
     return {"gates": [PAIRED | gate], "segments": None}
 
@@ -83,6 +89,8 @@ def by(*columns):
 
 
 BREACHES = [
+    # planes
+    ({"plane": {"kind": "haproxy"}}, "gates[1].applies", "`haproxy` cannot mirror"),
     # people
     ({"signoffs": [{"role": "legal"}, {"role": "legal"}]}, "signoffs[1].role", "a role of its own"),
     ({"signoffs": [{"role": "questionnaire"}]}, "signoffs[0].role", "other than questionnaire"),
@@ -118,7 +126,33 @@ BREACHES = [
     ({"serving": {"retry": {"base": "0s"}}}, "serving.retry.base", "above 0"),
     ({"serving": {"circuit": {"window": "0s"}}}, "serving.circuit.window", "above 0"),
     ({"unit": {"entity": "e", "block": "0d"}}, "unit.block", "above 0"),
+    # what the guard does
     ({"serving": {"fallback": []}}, "serving.fallback", "[incumbent]"),
+    ({"serving": {"fallback": ["review", "incumbent"]}}, "serving.fallback", "begins with [incumbent]"),
+    ({"serving": {"fallback": ["incumbent", "queue", "queue"]}}, "serving.fallback[2]", "everybody once"),
+    (
+        {"serving": {"fallback": ["incumbent", {"safe_default": 2}]}},
+        "serving.fallback[1].safe_default",
+        "an answer within 0 to 1",
+    ),
+    (
+        {"serving": {"fallback": ["incumbent", {"safe_default": 0.2}, "queue"]}},
+        "serving.fallback[1]",
+        "the safe default last",
+    ),
+    (
+        {"serving": {"confidence_below": {"value": 0.6, "then": "safe_default"}}},
+        "serving.confidence_below.then",
+        "a safe default",
+    ),
+    ({"serving": {"rate_limit": {"requests": 5, "per": "0s"}}}, "serving.rate_limit.per", "above 0"),
+    ({"input": told(freshness={"seen": "0s"})}, "input.freshness.seen", "above 0"),
+    ({"input": told(freshness={"word": "3h"})}, "input.freshness.word", "of type timestamp"),
+    ({"input": told(provenance={"word": []})}, "input.provenance.word", "a column of its own"),
+    ({"input": told(terminology={"number": {"a": "AA"}})}, "input.terminology.number", "type category"),
+    ({"input": told(terminology={"word": {"a": "ZZ"}})}, "input.terminology.word.a", "one of AA, UA"),
+    ({"input": told(terminology={"word": {"AA": "UA"}})}, "input.terminology.word.AA", "a term of others"),
+    ({"input": told(mask=["wrod"])}, "input.mask[0]", "a column of the contract"),
     ({"calendar": {"timezone": "New York"}}, "calendar.timezone", "IANA"),
     ({"calendar": {"timezone": "America"}}, "calendar.timezone", "IANA"),
     ({"calendar": {"advance": "weekdays"}}, "calendar.advance", "mon-thu 09:00-16:00"),
@@ -270,6 +304,10 @@ BREACHES = [
     (anew(url="http://127.0.0.1:9999{number}"), "retrain.url", "from 1 to 65535"),
     (anew(leave_out="mirrored"), "retrain.leave_out", "an expression"),
     (anew() | {"gates": [ERRORS], "segments": None}, "retrain", "a gate on a loss with a margin"),
+    ({"parity": {"of": []}}, "parity.of", "candidate, incumbent or both"),
+    ({"parity": {"of": ["candidate", "candidate"]}}, "parity.of", "once each"),
+    ({"parity": {"every": "0s"}}, "parity.every", "above 0"),
+    (anew() | {"parity": {"record": "gbm-2.parity"}}, "parity.record", "{version} in it"),
 ]
 
 

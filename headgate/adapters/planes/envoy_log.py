@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 
+from headgate.adapters.planes.log_files import aware, new_lines, parsed
 from headgate.plan.model import ALL
 from headgate.ports import Mirrored, PlaneLog, Served, Side
 
@@ -41,8 +40,6 @@ ACCESS_FORMAT: Mapping[str, str] = {
 
 #: What the route of requests in no slice is called; no slice can be.
 NO_SLICE = "-"
-
-_Line = TypeVar("_Line")
 
 
 def served(line: bytes) -> Served:
@@ -108,17 +105,10 @@ def _event_time(said: Mapping[str, Any]) -> datetime:
     claimed = said["at"]
     if claimed is not None:
         try:
-            return _aware(claimed)
+            return aware(claimed)
         except (ValueError, OverflowError):
             pass  # anybody can send anything: such a request happened when the plane saw it
-    return _aware(said["ts"])
-
-
-def _aware(text: str) -> datetime:
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone")
-    return at.astimezone(UTC)
+    return aware(said["ts"])
 
 
 def _latency_ms(said: Mapping[str, Any]) -> float:
@@ -127,55 +117,18 @@ def _latency_ms(said: Mapping[str, Any]) -> float:
     return float(said["ms"]) if micros is None else micros / 1000
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    lines: list[bytes]
-    position: dict[str, int]
-    restarted: bool
-
-
 def read(access: Path, shadow: Path, position: Mapping[str, int]) -> PlaneLog:
     """Return what both logs gained since ``position`` ({} from the beginning).
 
     A line without its end is left for the next read. A log that was truncated or replaced is read
     from its beginning; that counts as one garbled line, because lines may have been lost with it.
     """
-    live, copies = _new_lines(access, position), _new_lines(shadow, position)
-    requests, bad_requests = _parsed(live.lines, served)
-    mirrors, bad_mirrors = _parsed(copies.lines, mirrored)
+    live, copies = new_lines(access, position), new_lines(shadow, position)
+    requests, bad_requests = parsed(live.lines, served)
+    mirrors, bad_mirrors = parsed(copies.lines, mirrored)
     return PlaneLog(
         served=requests,
         mirrored=mirrors,
         position={**position, **live.position, **copies.position},
         garbled=bad_requests + bad_mirrors + live.restarted + copies.restarted,
     )
-
-
-def _new_lines(path: Path, position: Mapping[str, int]) -> _Read:
-    try:
-        file = path.open("rb")
-    except FileNotFoundError:
-        return _Read([], {}, restarted=False)
-    with file:
-        found = os.fstat(file.fileno())
-        start = position.get(path.name, 0)
-        replaced = found.st_ino != position.get(f"{path.name}#inode", found.st_ino)
-        restarted = replaced or found.st_size < start
-        begin = 0 if restarted else start
-        file.seek(begin)
-        body = file.read()
-    # Only a newline ends a line: header values may hold any other separator Unicode knows.
-    whole = body.rfind(b"\n") + 1
-    lines = body[:whole].split(b"\n")[:-1]
-    return _Read(lines, {path.name: begin + whole, f"{path.name}#inode": found.st_ino}, restarted)
-
-
-def _parsed(lines: list[bytes], parse: Callable[[bytes], _Line]) -> tuple[list[_Line], int]:
-    good: list[_Line] = []
-    bad = 0
-    for line in lines:
-        try:
-            good.append(parse(line))
-        except (ValueError, LookupError, TypeError, OverflowError, AttributeError):
-            bad += 1
-    return good, bad

@@ -17,6 +17,7 @@ from headgate.adapters.planes.envoy_bootstrap import (
     ROUTES,
     SHADOW,
     SLICE_HEADER,
+    TRIED_HEADER,
     TYPE,
     Json,
     header,
@@ -55,6 +56,7 @@ def _rule(route: Route, part: SliceShare, asked: Json) -> Json:
         "route": _split(route, part),
         "metadata": {"filter_metadata": {"headgate": _metadata(route, part)}},
         "request_body_buffer_limit": str(MAX_BODY_BYTES),
+        "response_headers_to_remove": [TRIED_HEADER],
         "response_headers_to_add": [
             header("x-rollout", route.rollout or "none"),
             header("x-rollout-generation", str(route.generation)),
@@ -105,9 +107,13 @@ def _salted(name: str, salt: str) -> Json:
 def _fallback() -> Json:
     """Try the incumbent after any failure of the candidate; the incumbent's own errors pass through.
 
-    4xx too: if the request was at fault the incumbent says so itself, and the log can tell.
+    4xx too: if the request was at fault the incumbent says so itself, and the log can tell. The status alone
+    would not do: while the candidate is ejected the first try is the incumbent's already.
     """
-    failed = {"name": ":status", "string_match": {"safe_regex": {"regex": "[45][0-9][0-9]"}}}
+    failed = {
+        "name": TRIED_HEADER,
+        "string_match": {"safe_regex": {"regex": f"{Side.CANDIDATE} [45][0-9][0-9]"}},
+    }
     ours = {"name": SIDE_HEADER, "string_match": {"exact": Side.CANDIDATE.value}}
     return {
         "retry_on": "reset,connect-failure,refused-stream,retriable-headers",

@@ -25,7 +25,7 @@ from headgate.adapters.store.tables import METADATA
 SINGLE = (
     "plan", "rollout", "slice", "ledger", "confirmation", "scored_window", "approval", "button", "acted",
     "incident", "fact", "approver", "said", "signoff", "alert", "delivery", "monitored", "retraining",
-    "retrained",
+    "retrained", "review_case", "review_decision", "review_window",
 )  # fmt: skip
 #: Written in bulk: one line for all rows of one write.
 BULK = "evidence"

@@ -1,7 +1,7 @@
 """The tables. They never leave this package: frozen dataclasses do.
 
-Only ``rollout``, ``lease`` and ``log_cursor`` ever change; every other table is history, which the
-database itself refuses to rewrite (see the triggers in the migrations).
+Only ``rollout``, ``lease``, ``log_cursor`` and ``review_desk`` ever change; every other table is history,
+which the database itself refuses to rewrite (see the triggers in the migrations).
 
 Structured values are JSON in TEXT columns, not in the database's JSON type: PostgreSQL's would turn
 -0.0 into 0 and reorder keys, and a replay has to read the very same bits.
@@ -396,3 +396,66 @@ class RetrainedRow(_Row, table=True):
     rollout_id: str = Field(sa_type=Line)
     body: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=Instant)
+
+
+class ReviewCaseRow(_Row, table=True):
+    """A request to be looked at, once; ``rollout_id`` and ``slice`` are empty where there is none."""
+
+    __tablename__: ClassVar[Any] = "review_case"
+    __table_args__ = (
+        UniqueConstraint("service", "request_id"),
+        Index(None, "service", "put_at"),
+        {"sqlite_autoincrement": True},
+    )
+    id: int | None = Field(default=None, primary_key=True)
+    service: str = Field(sa_type=Line)
+    request_id: str = Field(sa_type=Line)
+    entity: str = Field(sa_type=Line)
+    at: datetime = Field(sa_type=Instant)
+    reason: str = Field(sa_type=Line)
+    rollout_id: str = Field(sa_type=Line)
+    slice: str = Field(sa_type=Line)
+    stratum: str = Field(sa_type=Line)
+    body: str = Field(sa_type=Text)
+    put_at: datetime = Field(sa_type=Instant)
+
+
+class ReviewDecisionRow(_Row, table=True):
+    """What somebody said of a case; the newest revision counts. ``answer`` is empty where none was given."""
+
+    __tablename__: ClassVar[Any] = "review_decision"
+    case_id: int = Field(
+        primary_key=True, foreign_key="review_case.id", sa_column_kwargs={"autoincrement": False}
+    )
+    revision: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    rollout_id: str = Field(sa_type=Line)
+    ruling: str = Field(sa_type=Line)
+    answer: str = Field(sa_type=Line)
+    reviewer: str = Field(sa_type=Line)
+    comment: str = Field(sa_type=Line)
+    at: datetime = Field(sa_type=Instant)
+
+
+class ReviewWindowRow(_Row, table=True):
+    """A window that cases were drawn from, and what it says about the load to come."""
+
+    __tablename__: ClassVar[Any] = "review_window"
+    rollout_id: str = Field(primary_key=True, foreign_key="rollout.id", sa_type=Line)
+    start: datetime = Field(primary_key=True, sa_type=Instant)
+    until: datetime = Field(sa_type=Instant)
+    body: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=Instant)
+
+
+class ReviewDeskRow(_Row, table=True):
+    """Whether a case waits, and who looks at it now until when: the one thing about it that changes."""
+
+    __tablename__: ClassVar[Any] = "review_desk"
+    __table_args__ = (Index(None, "service", "open"),)
+    case_id: int = Field(
+        primary_key=True, foreign_key="review_case.id", sa_column_kwargs={"autoincrement": False}
+    )
+    service: str = Field(sa_type=Line)
+    open: bool
+    reviewer: str = Field(sa_type=Line)
+    until: datetime = Field(sa_type=Instant)

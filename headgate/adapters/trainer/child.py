@@ -22,9 +22,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from headgate import parity
 from headgate.adapters.trainer.job import FAILED, FAILED_EXIT, Job, leave, write_whole
 from headgate.errors import TrainingError
-from headgate.training import Made, Trained, answers_of, returned
+from headgate.training import Made, Trained, answers_of, golden_of, returned
 from headgate.training.card import fingerprint_of
 
 _LIBRARIES = ("scikit-learn", "numpy", "scipy", "pyarrow", "skops")
@@ -50,7 +51,9 @@ def _do(job: Job, folder: Path) -> None:
     again = answers_of(whole, job.held, job.plan, job.trainer)
     from headgate.adapters.model_file import to_bytes  # skops takes seconds; a trainer that fails needs none
 
-    leave(folder, to_bytes(whole, job.trainer), _made(job, whole), answers, again)
+    requests = job.whole.select(job.held.column_names)
+    golden = parity.to_bytes(golden_of(whole, requests, job.plan, job.version, job.trainer))
+    leave(folder, to_bytes(whole, job.trainer), golden, _made(job, whole), answers, again)
 
 
 def _trained(function: Callable[..., Any], job: Job, table: pa.Table) -> Trained:

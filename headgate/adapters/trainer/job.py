@@ -1,7 +1,7 @@
 """What a trainer's process is asked and what it leaves behind: files in one folder.
 
 job.json  first.arrow  whole.arrow  held.arrow        asked
-model.skops  answers.arrow  made.json  log.txt  done.json    answered; or failed.json
+model.skops  golden.parity  answers.arrow  made.json  log.txt  done.json    answered; or failed.json
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from headgate.training import Made, digest_of, fingerprint_of
 Floats = npt.NDArray[np.float64]
 
 JOB, LOG, MODEL, ANSWERS, MADE = "job.json", "log.txt", "model.skops", "answers.arrow", "made.json"
-DONE, FAILED = "done.json", "failed.json"
+GOLDEN, DONE, FAILED = "golden.parity", "done.json", "failed.json"
 #: Exit code of a trainer's process that says why in `FAILED`.
 FAILED_EXIT = 3
 
@@ -86,6 +86,8 @@ class Fitted:
     ----------
     model
         File of the model that learned from all of the window.
+    golden
+        File of its golden examples; None where an older Headgate made it.
     first, whole
         Answers to the held-out requests, shape (n,): of the model that learned from what came before them,
         and of the one that is kept, which has seen them.
@@ -99,11 +101,13 @@ class Fitted:
     whole: Floats
     seconds: float
     memory: int
+    golden: Path | None = None
 
 
-def leave(folder: Path, model: bytes, made: Made, first: Floats, whole: Floats) -> None:
+def leave(folder: Path, model: bytes, golden: bytes, made: Made, first: Floats, whole: Floats) -> None:
     """Leave the answer behind; the caller's process writes ``done.json`` when it has seen this one end."""
     write_whole(folder / MODEL, model)
+    write_whole(folder / GOLDEN, golden)
     write_table(folder / ANSWERS, pa.table({"first": first, "whole": whole}))
     body = {
         "trainer": made.trainer,
@@ -140,6 +144,7 @@ def found(folder: Path, fingerprint: str) -> Fitted | None:
         whole=np.asarray(answers["whole"]),
         seconds=done["seconds"],
         memory=done["memory"],
+        golden=folder / GOLDEN if (folder / GOLDEN).exists() else None,
     )
 
 

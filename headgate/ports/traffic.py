@@ -1,12 +1,12 @@
-"""What the core needs from the world, said in the core's own words."""
+"""The traffic plane: the share in, the real share out."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Protocol
 
 
 class Side(StrEnum):
@@ -14,19 +14,6 @@ class Side(StrEnum):
 
     INCUMBENT = "incumbent"
     CANDIDATE = "candidate"
-
-
-class Status(StrEnum):
-    """How one side fared with one request."""
-
-    OK = "ok"
-    ERROR = "error"
-    TIMEOUT = "timeout"
-    INVALID = "invalid"  # it answered, and the answer is garbage, null or out of range
-    REJECTED = "rejected"  # the input contract refused the request; nobody was asked
-
-
-# ---------------------------------------------------------------- traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +101,15 @@ class Observed:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a plane can do. A plan that asks for more is refused."""
+    """What a plane can do. A plan that asks for more is refused.
+
+    Attributes
+    ----------
+    hash
+        Who is whose: what `headgate.routing.bucket` computes, or the plane is refused.
+    max_body_bytes
+        A larger request body is refused (413): it could not be sent a second time, to the incumbent.
+    """
 
     kind: str
     step_bp: int = 1
@@ -126,6 +121,7 @@ class Capabilities:
     persists: bool = True
     slices: bool = True
     hash: str = "xxh64(salt:entity) % 10000"
+    max_body_bytes: int = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,130 +230,4 @@ class TrafficPlane(Protocol):
 
     def read_log(self, position: Mapping[str, int]) -> PlaneLog:
         """Return what was logged since ``position`` ({} from the beginning)."""
-        ...
-
-
-# ---------------------------------------------------------------- models
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What one side said to a batch of n requests, in their order.
-
-    Attributes
-    ----------
-    predictions
-        n values; None where ``status`` is not ok.
-    statuses
-        n statuses.
-    version
-        Model version in the answer; None when nobody answered.
-    details
-        Reason per failed request position.
-    costs
-        n costs, in the server's own unit, where it told them; None where one is unknown, empty where the
-        answer had none.
-    """
-
-    predictions: Sequence[float | None]
-    statuses: Sequence[Status]
-    version: str | None
-    details: Mapping[int, str] = field(default_factory=dict)
-    costs: Sequence[float | None] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Metadata:
-    """What a model server says about itself."""
-
-    name: str
-    version: str
-    inputs: Sequence[Mapping[str, Any]]
-    outputs: Sequence[Mapping[str, Any]]
-
-
-class Model(Protocol):
-    """A served model, asked over HTTP."""
-
-    async def infer(self, columns: Mapping[str, Sequence[Any]]) -> Answers:
-        """Score one batch. Never raises for what a server does: failures are statuses."""
-        ...
-
-    async def ready(self) -> bool:
-        """Say whether the server answers and its model is loaded."""
-        ...
-
-    async def metadata(self) -> Metadata:
-        """Return name and version.
-
-        Raises
-        ------
-        ModelUnavailable, ModelRefused
-            If the server does not answer, or not with metadata.
-        """
-        ...
-
-
-# ---------------------------------------------------------------- shelf
-
-#: What the files of a version are called on every shelf: the model, its training reference, a sample of its
-#: rows.
-MODEL, PROFILE, SAMPLE = "skops", "profile", "sample"
-
-
-@dataclass(frozen=True, slots=True)
-class Shelved:
-    """One version of a model on the shelf.
-
-    Attributes
-    ----------
-    card
-        The model card, plain JSON: see `headgate.training.card`.
-    place
-        Where the model's file is, for whoever serves it: a path, or an address of the registry.
-    """
-
-    model: str
-    version: str
-    card: Mapping[str, Any]
-    place: str
-
-
-class Shelf(Protocol):
-    """Keeps trained models by name and version. A version never changes once it is there."""
-
-    def put(self, model: str, version: str, parts: Mapping[str, bytes], card: Mapping[str, Any]) -> Shelved:
-        """Keep a version: its parts (`MODEL`, `PROFILE`, `SAMPLE`) and its card; all of it or nothing.
-
-        The card is kept with the sha256 of every part. The same card again changes nothing.
-
-        Raises
-        ------
-        ShelfError
-            If there is another model under that version, or the shelf cannot be written to.
-        """
-        ...
-
-    def find(self, model: str, version: str) -> Shelved | None:
-        """Return a version; None if it is not there.
-
-        Raises
-        ------
-        ShelfError
-            If the shelf cannot be read.
-        """
-        ...
-
-    def all(self, model: str | None = None) -> Sequence[Shelved]:
-        """Return all versions, of one model or of all, in the order of model and version."""
-        ...
-
-    def read(self, model: str, version: str, part: str) -> bytes | None:
-        """Return a part as it was put; None if the version has none.
-
-        Raises
-        ------
-        ShelfError
-            If it is there and is not what the card describes.
-        """
         ...
