@@ -168,7 +168,7 @@ class FullPrefect:
 
     def _send(self, method: str, path: str, body: Json | None = None) -> Any:
         for _ in range(30):
-            answer = httpx.request(method, f"{self.api_url}{path}", json=body, timeout=30)
+            answer = httpx.request(method, f"{self.api_url}{path}", json=body, timeout=PATIENCE_S)
             if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
                 break
             time.sleep(0.5)  # its SQLite is busy: Prefect's own client tries again as well
