@@ -301,8 +301,8 @@ class Model(Protocol):
 # ---------------------------------------------------------------- shelf
 
 #: What the files of a version are called on every shelf: the model, its training reference, a sample of its
-#: rows.
-MODEL, PROFILE, SAMPLE = "skops", "profile", "sample"
+#: rows, and the profile of what it said to held-out requests.
+MODEL, PROFILE, SAMPLE, SCORES = "skops", "profile", "sample", "scores"
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +327,7 @@ class Shelf(Protocol):
     """Keeps trained models by name and version. A version never changes once it is there."""
 
     def put(self, model: str, version: str, parts: Mapping[str, bytes], card: Mapping[str, Any]) -> Shelved:
-        """Keep a version: its parts (`MODEL`, `PROFILE`, `SAMPLE`) and its card; all of it or nothing.
+        """Keep a version: its parts (`MODEL`, `PROFILE` and the others) and its card; all of it or nothing.
 
         The card is kept with the sha256 of every part. The same card again changes nothing.
 
