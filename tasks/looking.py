@@ -10,7 +10,7 @@ import httpx
 from prefect import task
 
 from headgate.adapters import store
-from headgate.adapters.models import HttpModel
+from headgate.adapters.models import HttpModel, client_for
 from headgate.errors import ModelError
 from headgate.plan import Plan
 from headgate.plan.model import ALL, ModelRef
@@ -71,7 +71,7 @@ def world_of(case: Case, plane: PlaneSeen, scorecard: Scorecard, around: Around,
 
 
 async def _versions(plan: Plan) -> tuple[str | None, str | None]:
-    async with httpx.AsyncClient() as client:
+    async with client_for(plan.incumbent, plan.candidate) as client:
         incumbent, candidate = await asyncio.gather(
             _version(plan, plan.incumbent, client), _version(plan, plan.candidate, client)
         )
