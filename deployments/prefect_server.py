@@ -7,8 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from deployments.processes import Processes, answers, free_port
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import State
 
 
 def prefect_env(home: Path, api_url: str | None = None) -> dict[str, str]:
@@ -87,3 +91,13 @@ def start_prefect(
     )
     processes.wait(child, lambda: answers(f"{api_url}/health"), seconds)
     return api_url
+
+
+def well_ended(state: State[Any]) -> None:
+    """Raise what a flow that was called with ``return_state=True`` raised.
+
+    What it returned is not asked for: a busy server that answers its last word too late is told it again,
+    answers the second time from its own record, and that has no results (MissingResult).
+    """
+    if not state.is_completed():
+        state.result()

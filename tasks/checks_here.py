@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-import httpx
 from sqlalchemy import make_url
 
 from headgate.adapters import store
-from headgate.adapters.models import HttpModel
+from headgate.adapters.models import HttpModel, client_for
 from headgate.adapters.planes.envoy_process import find_binary
 from headgate.adapters.planes.haproxy_process import find_binary as find_haproxy
 from headgate.adapters.settings import masked
@@ -203,5 +202,5 @@ def _open_plans() -> dict[str, Plan]:
 
 
 async def _version(plan: Plan, ref: ModelRef) -> str:
-    async with httpx.AsyncClient(timeout=3.0) as client:
+    async with client_for(ref, timeout=3.0) as client:
         return (await HttpModel(ref, plan.serving, plan.answers, client).metadata()).version

@@ -13,7 +13,7 @@ import httpx
 from headgate.adapters import store
 from headgate.adapters.guard.answers import read_answer
 from headgate.adapters.load import Shots, arrivals, fire
-from headgate.adapters.models import HttpModel
+from headgate.adapters.models import HttpModel, client_for
 from headgate.capacity import Climb, Failures, Result, Stage, climb, stage_of
 from headgate.capacity.report import limits_of
 from headgate.capacity.stage import FEWEST
@@ -196,7 +196,7 @@ def _last(rollout_id: str, slice_: str) -> Tick | None:
 async def _version(plan: Plan) -> str:
     """Return the version that answers at the candidate's address, which has to be the plan's."""
     asked = f"asked the candidate {plan.candidate.version} at {plan.candidate.url}"
-    async with httpx.AsyncClient() as client:
+    async with client_for(plan.candidate) as client:
         try:
             found = (await HttpModel(plan.candidate, plan.serving, plan.answers, client).metadata()).version
         except ModelError as err:

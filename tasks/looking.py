@@ -10,7 +10,7 @@ import httpx
 from prefect import task
 
 from headgate.adapters import store
-from headgate.adapters.models import HttpModel
+from headgate.adapters.models import HttpModel, client_for
 from headgate.errors import ModelError
 from headgate.plan import Plan
 from headgate.plan.model import ALL, ModelRef
@@ -89,7 +89,7 @@ def version_of(about: Metadata | None) -> str | None:
 
 
 async def _served(plan: Plan) -> tuple[Metadata | None, Metadata | None]:
-    async with httpx.AsyncClient() as client:
+    async with client_for(plan.incumbent, plan.candidate) as client:
         incumbent, candidate = await asyncio.gather(
             _metadata(plan, plan.incumbent, client), _metadata(plan, plan.candidate, client)
         )

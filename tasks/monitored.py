@@ -38,7 +38,10 @@ def publish_monitoring(watched: Watched, silent: timedelta | None, now: datetime
 def watch_of(watched: Watched, silent: timedelta | None, now: datetime) -> Watch:
     """Return what was found out about the model that serves."""
     engine, service = wiring.build().engine, watched.service
-    since = min(now, watched.since) - LEARNING if now - watched.since < SHOWN else now - SHOWN
+    last = monitoring.latest(engine, service, Kind.WINDOW, watched.version)
+    # Of a service that is silent for years the last year that was looked at is shown, not an empty one.
+    reached = now if last is None else min(now, max(last.until, watched.since))
+    since = min(reached, watched.since) - LEARNING if reached - watched.since < SHOWN else reached - SHOWN
     found = {
         kind: monitoring.history(engine, service, kind, since, None if kind is Kind.LIVE else watched.version)
         for kind in Kind

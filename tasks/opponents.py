@@ -6,14 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-import httpx
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from headgate import training
-from headgate.adapters.models import HttpModel
+from headgate.adapters.models import HttpModel, client_for
 from headgate.adapters.scoring import Scored, score
 from headgate.errors import ModelUnavailable
 from headgate.plan.model import ModelRef, Plan
@@ -63,7 +62,7 @@ async def _asked(plan: Plan, held: pa.Table, features: Sequence[str]) -> Scored:
     names = {"request_id": plan.requests.id, "at": plan.requests.at, "entity": plan.unit.entity}
     columns: dict[str, Any] = {ours: held[name] for name, ours in names.items()}
     columns |= {name: held[name] for name in features if name not in columns}
-    async with httpx.AsyncClient() as client:
+    async with client_for(plan.incumbent, plan.candidate) as client:
         incumbent, candidate = (
             HttpModel(ref, plan.serving, plan.answers, client, contract=plan.input)
             for ref in (plan.incumbent, plan.candidate)

@@ -13,8 +13,9 @@ from headgate.alerts.monitoring import window_alerts
 from headgate.drift import Policy, Report, Role, State, judge
 from headgate.performance import Kind, Monitored, Span, Word, due, estimated, window_sums
 from headgate.performance.course import calibration_of, errors_of
+from headgate.performance.labelled import LABEL, REACHED, newly_mature, rate_of
 from headgate.performance.schedule import aligned, starts
-from headgate.profile import Profile
+from headgate.profile import Comparison
 from headgate.report.formats import lasting
 from tasks import wiring
 from tasks.performing import about, close_cohorts
@@ -82,8 +83,13 @@ def _seen(watched: Watched, span: Span, past: Past) -> tuple[Word, dict[str, Any
         )
         return Word.NO_REFERENCE, body | {"reasons": [nothing]}
     matters = _matters(watched, past)
-    report = _judged(watched, span, past, reference, profile, matters)
+    mature = newly_mature(
+        past.cohorts, past.windows, watched.since, span.until, watched.plan.outcomes.maturity
+    )
+    beside = reference.beside(profile, rate_of(mature))
+    report = _judged(watched, span, past, reference, beside, matters)
     body |= {
+        REACHED: mature[-1].until.isoformat() if mature else None,
         "matters": matters,
         "reference": reference.named,
         "drift": report.to_record(),
@@ -94,9 +100,15 @@ def _seen(watched: Watched, span: Span, past: Past) -> tuple[Word, dict[str, Any
 
 
 def _matters(watched: Watched, past: Past) -> dict[str, float]:
-    """Return how much each input matters to the score: found out once, then carried from window to window."""
-    known = (one.body["matters"] for one in reversed(past.windows) if one.body.get("matters"))
-    return next(known, None) or what_matters(watched, past)
+    """Return how much each input matters to the score: found out once, then carried from window to window.
+
+    Also where that is nothing (`{}`): it rests on four weeks of requests, which are read once.
+    """
+    for one in reversed(past.windows):
+        if "matters" in one.body:
+            found: dict[str, float] = one.body["matters"]
+            return found
+    return what_matters(watched, past)
 
 
 def _judged(
@@ -104,17 +116,17 @@ def _judged(
     span: Span,
     past: Past,
     reference: Reference,
-    profile: Profile,
+    beside: Comparison,
     matters: Mapping[str, float],
 ) -> Report:
     plan = watched.plan
-    roles: dict[str, Role] = {SCORE: Role.SCORE, DECISION: Role.PREDICTION}
+    roles: dict[str, Role] = {SCORE: Role.SCORE, DECISION: Role.PREDICTION, LABEL: Role.LABEL}
     roles |= dict.fromkeys(plan.segments.by if plan.segments else (), Role.SEGMENT)
     policy = Policy.of(watched.watch, roles=roles, importance=matters)
     state = State(reference.calibration, *_carried(past.windows))
     apart = told_apart(watched, span) if _asked_anew(past, span) else None
     window = (span.since, span.until)
-    return judge(reference.beside(profile), policy, state, together=apart, window=window)
+    return judge(beside, policy, state, together=apart, window=window)
 
 
 def _asked_anew(past: Past, span: Span) -> bool:

@@ -13,10 +13,13 @@ import pyarrow.compute as pc
 from headgate.adapters.lake import Lake
 from headgate.adapters.profiles import find_profile, keep_profile
 from headgate.drift import Calibration, ToldApart, calibrate, draw, importance, tell_apart
-from headgate.performance import Span, Word
+from headgate.performance import Monitored, Span, Word
 from headgate.performance.answers import answered, floats, threshold_of
+from headgate.performance.bins import Floats, Mask
+from headgate.performance.labelled import LABEL, rate_of
+from headgate.performance.seasons import season_before
 from headgate.plan.model import Plan
-from headgate.ports import PROFILE, SAMPLE
+from headgate.ports import PROFILE, SAMPLE, SCORES
 from headgate.profile import Comparison, Profile, compare, from_bytes, merge, take
 from tasks import wiring
 from tasks.parts import profile_requests
@@ -27,7 +30,6 @@ SCORE, DECISION = "score", "decision"
 _WEEK = timedelta(days=7)
 #: Rows with a score from which on it is said how much an input matters.
 _FEWEST_SCORED = 500
-_YEAR, _SEASON = timedelta(days=364), timedelta(days=14)  # whole weeks: a Monday is held against Mondays
 
 
 @dataclass(frozen=True)
@@ -42,18 +44,22 @@ class Reference:
         What windows do among themselves without drift.
     named
         In words.
+    labels
+        Mature outcomes of that time; None where too few were known to say how their rate moves by itself.
     """
 
     inputs: Profile
     answers: Profile
     calibration: Calibration
     named: str
+    labels: Profile | None = None
 
-    def beside(self, window: Profile) -> Comparison:
-        """Return the window beside the reference, its answers beside the reference's answers."""
+    def beside(self, window: Profile, labels: Profile | None = None) -> Comparison:
+        """Return the window beside the reference: requests, answers, and the outcomes that became mature."""
         inputs = compare(_only(self.inputs, said=False), _only(window, said=False))
         said = compare(_only(self.answers, said=True), _only(window, said=True))
-        return replace(inputs, columns=(*inputs.columns, *said.columns))
+        came = () if self.labels is None else compare(self.labels, labels or Profile({}, 0)).columns
+        return replace(inputs, columns=(*inputs.columns, *said.columns, *came))
 
 
 def profile_of(watched: Watched, past: Past, span: Span, served: pa.Table) -> Profile:
@@ -81,31 +87,73 @@ def reference_of(watched: Watched, past: Past, at: datetime) -> Reference | None
     before = [one for one in past.full if one.until <= moved]
     learnt = [one for one in before if one.verdict == Word.LEARNING]
     lately = [one for one in before if moved - one.since <= LEARNING]
-    last_year = [one for one in before if abs(one.since - (moved - _YEAR)) <= _SEASON]
+    last_year = season_before(before, moved)
     shelf = training_profile(watched)
     match watched.watch.reference:
         case "training" if shelf is not None:
             chosen, named = learnt, f"the training of {watched.version}"
         case "training":
             chosen, named = learnt, "the four weeks before it served alone (no training profile on the shelf)"
-        case "season" if len(last_year) > 1:
+        case "season" if last_year:
             shelf, chosen, named = None, last_year, "the same season a year before"
         case "season" | "rolling":
             shelf, chosen, named = None, lately, "the four weeks before the window"
     whole, calibration = _learnt(
         wiring.build().lake, watched.owner, tuple(window_name(o.since, o.until) for o in chosen)
     )
-    if whole is None and shelf is None:
-        return None
     inputs = shelf or whole
-    assert inputs is not None  # noqa: S101 - one of the two is there
-    answers = inputs if whole is None or SCORE in inputs.columns else whole
-    return Reference(inputs, answers, calibration, named)
+    if inputs is None:
+        return None
+    answers = _answers(watched, inputs, whole)
+    labels, calibration = _with_labels(calibration, past, chosen)
+    return Reference(inputs, answers, calibration, named, labels)
+
+
+def _answers(watched: Watched, inputs: Profile, whole: Profile | None) -> Profile:
+    """Return what the model's answers are held against.
+
+    Those kept with the inputs, else what it said before it served alone, else what was said to held-out
+    requests when it was trained.
+    """
+    for one in (inputs, whole):
+        if one is not None and SCORE in one.columns:
+            return one
+    return training_scores(watched) or inputs
+
+
+def _with_labels(
+    calibration: Calibration, past: Past, chosen: Sequence[Monitored]
+) -> tuple[Profile | None, Calibration]:
+    """Return the outcomes of the chosen windows' time, and the calibration with how their rate moves.
+
+    Days differ in nothing as much as in their outcomes: where too few are known to say how much, the rate is
+    not judged.
+    """
+    if not chosen:
+        return None, calibration
+    inside = [one for one in past.cohorts if chosen[0].since <= one.since and one.until <= chosen[-1].until]
+    blocks = [rate for one in inside if (rate := rate_of([one])) is not None]
+    whole = rate_of(inside)
+    own = Calibration() if whole is None else calibrate(blocks, whole)
+    if LABEL not in own.columns:
+        return None, calibration
+    return whole, replace(
+        calibration,
+        columns={**calibration.columns, **own.columns},
+        levels={**calibration.levels, **own.levels},
+        worst={**calibration.worst, **own.worst},
+    )
 
 
 def training_profile(watched: Watched) -> Profile | None:
     """Return the profile kept with the serving model; None where the shelf has none of this version."""
     body = wiring.build().shelf.read(watched.ref.model, watched.version, PROFILE)
+    return None if body is None else from_bytes(body)
+
+
+def training_scores(watched: Watched) -> Profile | None:
+    """Return the profile of what was said to held-out requests when the serving model was trained anew."""
+    body = wiring.build().shelf.read(watched.ref.model, watched.version, SCORES)
     return None if body is None else from_bytes(body)
 
 
@@ -122,8 +170,11 @@ def _learnt(lake: Lake, owner: str, names: tuple[str, ...]) -> tuple[Profile | N
 def _like(watched: Watched, past: Past) -> Profile | None:
     """Return a profile whose grids all windows of this model share."""
     shelf = training_profile(watched)
-    if shelf is not None or not past.full:
-        return shelf
+    if shelf is not None:
+        scores = training_scores(watched)
+        return shelf if scores is None else replace(shelf, columns={**scores.columns, **shelf.columns})
+    if not past.full:
+        return None
     first = past.full[0]
     return find_profile(wiring.build().lake, watched.owner, window_name(first.since, first.until))
 
@@ -178,8 +229,11 @@ def _said_columns(plan: Plan) -> list[str]:
 
 def _said(plan: Plan, served: pa.Table) -> pa.Table:
     """Return what the model said: missing where it said nothing."""
-    silent = ~answered(served)
-    scores = floats(served["prediction"])
+    return said_of(plan, floats(served["prediction"]), ~answered(served))
+
+
+def said_of(plan: Plan, scores: Floats, silent: Mask | None = None) -> pa.Table:
+    """Return n answers as the columns that are watched; missing where ``silent``."""
     columns = {SCORE: pa.array(scores, mask=silent)}
     if plan.prediction.kind != "number":
         columns[DECISION] = pa.array(scores >= threshold_of(plan), mask=silent)

@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import httpx
 import pyarrow as pa
 from prefect import task
 
 from headgate.adapters import store
-from headgate.adapters.models import HttpModel
+from headgate.adapters.models import HttpModel, client_for
 from headgate.adapters.scoring import Scored, joined, score, shares_of
 from headgate.compare.money import money_rows
 from headgate.compare.rates import window_rows
@@ -134,7 +133,7 @@ async def _score(case: Case, requests: pa.Table, name: str, entries: Mapping[str
     """Score a window with both sides; the share of every request is that of its slice."""
     plan, frozen = case.plan, case.state.versions
     versions = dict(zip((Side.INCUMBENT, Side.CANDIDATE), frozen, strict=True)) if frozen else None
-    async with httpx.AsyncClient() as client:
+    async with client_for(plan.incumbent, plan.candidate) as client:
         incumbent, candidate = (
             HttpModel(ref, plan.serving, plan.answers, client, contract=plan.input)
             for ref in (plan.incumbent, plan.candidate)

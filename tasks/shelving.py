@@ -17,10 +17,11 @@ from headgate.alerts.retraining import retrained
 from headgate.drift import draw
 from headgate.errors import InputError, ShelfError
 from headgate.plan.model import Plan
-from headgate.ports import MODEL, PARITY, PROFILE, SAMPLE, Shelved
+from headgate.ports import MODEL, PARITY, PROFILE, SAMPLE, SCORES, Shelved
 from headgate.profile import Profile, compare, from_bytes, take, to_bytes
 from headgate.training.diff import told
 from tasks import wiring
+from tasks.references import said_of
 from tasks.retrainings import Order
 from tasks.retrying import ONCE, OUTSIDE
 from tasks.telling import ring_for_alerts
@@ -59,7 +60,7 @@ def write_card(order: Order, data: Data, result: Result) -> dict[str, Any]:
 
 @task(name="put on the shelf", task_run_name="put {order.version} on the shelf", **ONCE)
 def shelve(order: Order, data: Data, result: Result, card: Mapping[str, Any]) -> Shelved:
-    """Keep the model with its card, its training reference and a sample of its rows; twice is once.
+    """Keep the model with its card, its training reference, a sample of its rows, its scores; twice is once.
 
     Raises
     ------
@@ -72,6 +73,8 @@ def shelve(order: Order, data: Data, result: Result, card: Mapping[str, Any]) ->
         MODEL: result.fitted.model.read_bytes(),
         PROFILE: to_bytes(reference_of(order.plan, usable)),
         SAMPLE: _bytes(draw(usable.table.to_batches(), key="request_id")),
+        # Of the model that had not seen these days: what a model says to rows it learned from is too sure.
+        SCORES: to_bytes(take(said_of(order.plan, result.fitted.first))),
     }
     if (golden := _golden(result)) is not None:
         parts[PARITY] = golden

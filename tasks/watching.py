@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import httpx
 import pyarrow as pa
 from prefect import task
 
 from headgate.adapters import store
-from headgate.adapters.models import HttpModel
+from headgate.adapters.models import HttpModel, client_for
 from headgate.adapters.served import ServedWindow, as_served, serve
 from headgate.adapters.store import monitoring
 from headgate.errors import InputError, ModelUnavailable
@@ -190,8 +189,7 @@ def _covers(windows: list[store.Window], since: datetime, until: datetime) -> bo
 
 async def _ask(watched: Watched, requests: pa.Table) -> ServedWindow:
     plan = watched.plan
-    # Without TLS there is nothing to verify, and loading the authorities costs more than a window.
-    async with httpx.AsyncClient(verify=watched.ref.url.startswith("https")) as client:
+    async with client_for(watched.ref) as client:
         model = HttpModel(watched.ref, plan.serving, plan.answers, client, contract=plan.input)
         return await serve(requests, plan, model, watched.version)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
-from collections.abc import Iterator, Mapping
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +18,8 @@ from hypothesis import HealthCheck, settings
 if TYPE_CHECKING:
     from deployments.flights.training import Trained
     from tests.live_prefect import FullPrefect
-    from tests.scenarios.world import Servers, Snapshot
+    from tests.scenarios.climb import Climb
+    from tests.scenarios.world import Servers
 
 settings.register_profile("dev", max_examples=60, deadline=None)
 settings.register_profile(
@@ -60,22 +65,47 @@ def _group(item: pytest.Item) -> str:
 
 
 @pytest.fixture(scope="session")
-def prefect_api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def prefect_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an SQLite with Prefect's tables and nothing in them; a copy costs less than the migrations.
+
+    Made once for all processes of `make test`, by the one that comes first.
+    """
+    from deployments.prefect_server import prefect_env
+
+    folder = tmp_path_factory.getbasetemp()
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    made = folder / "prefect-tables" / "prefect.db"
+    with (folder / "prefect-tables.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            home = folder / "prefect-tables.making"
+            upgrade = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
+            subprocess.run(upgrade, env={**os.environ, **prefect_env(home)}, check=True, capture_output=True)
+            home.rename(made.parent)
+    return made
+
+
+@pytest.fixture(scope="session")
+def prefect_api(tmp_path_factory: pytest.TempPathFactory, prefect_tables: Path) -> Iterator[str]:
     """Start a real Prefect server once for all tests that run flows; return its API address."""
     from deployments.prefect_server import start_prefect
     from deployments.processes import Processes
 
     home: Path = tmp_path_factory.mktemp("prefect")
+    shutil.copy(prefect_tables, home)
     with Processes(home / "logs") as processes:
         yield start_prefect(processes, home, few_services=True)
 
 
 @pytest.fixture(scope="session")
-def full_prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FullPrefect]:
+def full_prefect(tmp_path_factory: pytest.TempPathFactory, prefect_tables: Path) -> Iterator[FullPrefect]:
     """Start a whole Prefect once: server with UI and all services, deployments, worker."""
     from tests.live_prefect import started
 
-    with started(tmp_path_factory.mktemp("full-prefect")) as full:
+    home = tmp_path_factory.mktemp("full-prefect")
+    (home / "prefect").mkdir()
+    shutil.copy(prefect_tables, home / "prefect")
+    with started(home) as full:
         yield full
 
 
@@ -120,36 +150,12 @@ def models() -> Iterator[Servers]:
 
 
 @pytest.fixture(scope="session")
-def climb(
-    prefect_api: str, models: Servers, tmp_path_factory: pytest.TempPathFactory
-) -> Mapping[str, Snapshot]:
-    """A better model's climb, kept at every stage: played once, because so many stories begin like it."""
-    from headgate.rollout.state import Move, Phase
-    from tests.scenarios.world import snapshot, world
+def climb(prefect_api: str, models: Servers, tmp_path_factory: pytest.TempPathFactory) -> Climb:
+    """A better model's climb, kept at every stage, because so many stories begin like it."""
+    from tests.scenarios.climb import Climb
 
     folder = tmp_path_factory.mktemp("climb")
-    kept = {}
-
-    def keep(stage: str) -> None:
-        kept[stage] = snapshot(small, folder / stage)
-
-    with flows_here(prefect_api, folder / "prefect-home"), world(folder / "world", models) as small:
-        small.open()
-        small.tick()
-        small.after(4)
-        keep("shadow")
-        small.until(Move.ASK)
-        keep("asked")
-        small.climb_to(10)
-        keep("ramp")
-        small.climb_to(50)
-        small.climb_to(100)
-        small.until(Phase.WATCH)
-        small.after(4)
-        keep("watch")
-        small.until(Phase.DONE)
-        keep("promoted")
-    return kept
+    return Climb(folder, models, lambda: flows_here(prefect_api, folder / "prefect-home"))
 
 
 @pytest.fixture(scope="session")

@@ -44,8 +44,8 @@ def hangs(table: pa.Table, *, version: str) -> Trained:  # noqa: ARG001
     """Never come back, and leave a child that would not either."""
     import subprocess
 
-    subprocess.Popen(["sleep", "600"])
-    print("a child sleeps", flush=True)  # noqa: T201
+    child = subprocess.Popen(["sleep", "600"])
+    print(f"a child sleeps: {child.pid}.", flush=True)  # noqa: T201
     while True:
         time.sleep(60)
 

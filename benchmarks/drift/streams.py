@@ -65,6 +65,11 @@ def _covariate(window: Window, _: np.random.Generator) -> None:
     window["x6"] = np.asarray(window["x6"], np.float64) + 0.4  # no weight in the score
 
 
+def _outage(window: Window, rng: np.random.Generator) -> None:
+    values = np.asarray(window["x5"], np.float64)
+    window["x5"] = np.where(rng.random(values.size) < 0.93, np.nan, values)
+
+
 def _nothing(_window: Window, _rng: np.random.Generator) -> None:
     pass
 
@@ -74,6 +79,9 @@ CHANGES = (
     Change("variance change", "x1 spreads 1.5 times as far", _spread),
     Change("category swap", "two values of c0 change places", _swapped),
     Change("missing burst", "x2 missing in 20 % of requests", _missing),
+    Change(
+        "outage", "x5 missing in 93 % of requests; where days share shocks it has bad days anyway", _outage
+    ),
     Change("covariate only", "x6, which the score does not use, by 0.4", _covariate),
     Change("concept only", "x0 works the other way; inputs and scores as ever", _nothing, concept=-1.0),
 )
@@ -88,6 +96,7 @@ def days(
     ----------
     shocks
         Whether the requests of a day share shocks, and days resemble the day before, in half of the columns.
+        Then x5 also misses values: about one in a hundred, and some twelfth of them on a bad day in 45.
     """
     shared = np.zeros(len(NUMBERS))
     for day in range(count):
@@ -96,11 +105,19 @@ def days(
             shared = _PERSISTENCE * shared + fresh
         moved = _SHOCK * shared * (np.arange(shared.size) % 2) if shocks else np.zeros(shared.size)
         changed = change if change is not None and day >= onset else None
-        yield _day(rng, moved, changed)
+        yield _day(rng, moved, changed, _gaps(rng) if shocks else 0.0)
 
 
-def _day(rng: np.random.Generator, moved: Floats, change: Change | None) -> Window:
+def _gaps(rng: np.random.Generator) -> float:
+    """Return the share of x5 that is missing on a day on which nothing broke."""
+    bad = rng.uniform(0.05, 0.15) if rng.random() < 1 / 45 else 0.0
+    return float(rng.exponential(0.01) + bad)
+
+
+def _day(rng: np.random.Generator, moved: Floats, change: Change | None, gaps: float) -> Window:
     window: Window = {name: rng.normal(moved[i], 1, ROWS) for i, name in enumerate(NUMBERS)}
+    if gaps:
+        window["x5"] = np.where(rng.random(ROWS) < gaps, np.nan, window["x5"])
     window |= {name: rng.choice(_VALUES, ROWS, p=_SHARES) for name in WORDS}
     if change is not None:
         change.apply(window, rng)

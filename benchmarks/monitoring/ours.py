@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from benchmarks.monitoring.rows import DECISIONS, LABEL, LATENCIES, NUMBERS, SCORES, TEXTS
+from headgate.drift import Policy, ask
 from headgate.profile import (
     Asked,
     Comparison,
@@ -57,8 +58,8 @@ def work(reference: Path, current: Path) -> tuple[Profile, Profile, Comparison, 
 
 
 def timing(reference: Path, current: Path, rounds: int) -> dict[str, Any]:
-    """Return processor seconds of both sides, round by round, and what was found."""
-    seconds: dict[str, list[float]] = {"scan": [], "ours": []}
+    """Return processor seconds of scan, ours and `headgate drift`, round by round, and what was found."""
+    seconds: dict[str, list[float]] = {"scan": [], "ours": [], "drift": []}
     for turn in range(rounds + 1):
         begun = time.process_time()
         scan(reference)
@@ -66,9 +67,12 @@ def timing(reference: Path, current: Path, rounds: int) -> dict[str, Any]:
         between = time.process_time()
         old, new, comparison, outcomes = work(reference, current)
         ended = time.process_time()
+        ask(reference, current, Policy())
+        asked = time.process_time()
         if turn:  # the first round warms up
             seconds["scan"].append(between - begun)
             seconds["ours"].append(ended - between)
+            seconds["drift"].append(asked - ended)
     return {
         **seconds,
         "bytes": [len(to_bytes(old)), len(to_bytes(new))],

@@ -62,6 +62,20 @@ def ratio_of(found: Found) -> float | None:
     return float(found["cpu"] / (sum(found["scan"]) / len(found["scan"])))
 
 
+def _drift(found: Found, rows: int) -> tuple[Figure, ...]:
+    """Return what `headgate drift` costs, where it was measured: profiles, drawn rows, all verdicts."""
+    if not found.get("drift"):
+        return ()
+    ratio = median(mine / scan for mine, scan in zip(found["drift"], found["scan"], strict=True))
+    # The classifier looks at so many rows, however many there are: only large windows hide it.
+    most = MOST if rows >= 1_000_000 else None
+    return (
+        Figure(
+            f"headgate drift, 2 x {rows:,} rows, as a multiple of the scan", ratio, at_most=most, digits=2
+        ),
+    )
+
+
 def _figures(
     ours: Mapping[int, Found], peers: Mapping[tuple[str, int], Found], agreed: list[Agreement]
 ) -> tuple[Figure, ...]:
@@ -75,6 +89,7 @@ def _figures(
                 at_most=MOST,
                 digits=2,
             ),
+            *_drift(found, rows),
             Figure(f"peak memory of 2 x {rows:,} rows", peak and peak / 1e6, "MB", at_most=MOST_BYTES / 1e6),
         ]
     last = ours[max(ours)]

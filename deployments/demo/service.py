@@ -12,6 +12,7 @@ import pyarrow as pa
 import xxhash
 
 from deployments.demo.callers import Callers, Live, Tally
+from deployments.prefect_server import well_ended
 from flows.advance import advance
 from flows.open import open_rollout
 from flows.shadow import shadow
@@ -75,11 +76,11 @@ class DemoService:
 
     def shadow(self, now: datetime) -> None:
         """Score the windows that are due (flow ``shadow``)."""
-        shadow(self.plan.service, now=now, every=self.every)
+        well_ended(shadow(self.plan.service, now=now, every=self.every, return_state=True))
 
     def tick(self, now: datetime) -> Tick:
         """Take one tick (flow ``advance``); return the last ledger row."""
-        advance(self.plan.service, now=now)
+        well_ended(advance(self.plan.service, now=now, return_state=True))
         last = store.last_tick(wiring.build().engine, self.rollout)
         assert last is not None  # noqa: S101 - opening wrote the first row
         return last

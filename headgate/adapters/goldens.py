@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pyarrow as pa
 
-from headgate.adapters.models import HttpModel
+from headgate.adapters.models import HttpModel, client_for
 from headgate.adapters.places import place_of
 from headgate.errors import InputError, ModelError, ModelRefused
 from headgate.parity import (
@@ -117,7 +116,7 @@ async def ask(plan: Plan, ref: ModelRef, inputs: Mapping[str, Any], n: int) -> T
     ModelUnavailable, ModelRefused
         If it does not answer, or not to n requests.
     """
-    async with httpx.AsyncClient() as client:
+    async with client_for(ref) as client:
         model = HttpModel(ref, plan.serving, plan.answers, client, contract=plan.input)
         return await model.stages(inputs, n)
 

@@ -15,6 +15,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from headgate.compare.closed_rows import ClosedRows, parts_asked
 from headgate.compare.losses import cap_of, capped, difference_bounds, losses
 from headgate.compare.pairs import Batch, Floats, Mask
 from headgate.evidence import BlockSum, Entry, EvidenceRow, RateSum, Source, UnitSum
@@ -53,32 +54,25 @@ def paired_rows(
     InputError
         If a loss function of one's own fails or returns what is no loss.
     """
-    segmented = plan.segments.gates if plan.segments else {}
     q = label_chance(plan)
-    rows = []
+    rows: list[EvidenceRow] = []
     for gate in plan.gates:
         cap = cap_of(gate, caps.get(gate.name))
         if not is_paired_loss(gate, plan) or (cap is None and is_capped(gate, plan)):
             continue
         request = np.flatnonzero(batch.paired)
         found, passed = _differences(plan, gate, batch, request, cap)
-        counted: list[tuple[str, str | None, BlockSum | UnitSum | RateSum]] = []
-        for segment, members in batch.parts.items():
-            if segment is not None and gate.name not in segmented:
-                continue
+        told = ClosedRows(gate, span[0], stay, Source.SHADOW)
+        for segment, members in parts_asked(plan, gate, batch):
             part = found.among(members[request], int((members & ~batch.paired).sum()))
             used = part.among(part.known) if isinstance(plan.outcomes.missing, Exclude) else part
             if len(used.entity):
                 units = plan.unit.block == "none"
                 one = _unit_sum(part, used, q, loss_range(gate, plan)) if units else _block_sum(part, used, q)
-                counted.append((gate.name, segment, one))
+                told.add(segment, one)
         if is_capped(gate, plan) and found.known.any():
-            above = RateSum(int(found.known.sum()), passed)
-            counted.append((f"{gate.name}-capped", None, above))
-        rows += [
-            EvidenceRow(name, segment, span[0], stay.entry, stay.share_bp, Source.SHADOW, "batch", one)
-            for name, segment, one in counted
-        ]
+            told.add_capped(RateSum(int(found.known.sum()), passed))
+        rows += told.rows
     return rows
 
 

@@ -15,6 +15,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
+from headgate.compare.closed_rows import ClosedRows, parts_asked
 from headgate.compare.losses import cap_of, capped, losses
 from headgate.compare.money import usable_amounts
 from headgate.compare.pairs import Batch, Floats, Mask
@@ -55,31 +56,23 @@ def unpaired_rows(
     exposed = _exposed(batch)
     if not gates or exposed is None:
         return []
-    segmented = plan.segments.gates if plan.segments else {}
-    rows = []
+    rows: list[EvidenceRow] = []
     for gate in gates:
         cap = cap_of(gate, caps.get(gate.name))
         column_missing = _column(gate) not in (None, *batch.amounts)
         if column_missing or (cap is None and is_capped(gate, plan)):
             continue
         found = _found(plan, gate, batch, exposed, cap)
-        counted: list[tuple[str, str | None, int, UnpairedSum | RateSum]] = []
-        for segment, members in batch.parts.items():
-            if segment is None or gate.name in segmented:
-                inside = members[exposed.first]
-                for share in _shares(exposed, inside, stay, batch, whole=segment is None):
-                    one = _sum(found, exposed, inside & (exposed.share == share), _scale(plan, gate, cap))
-                    counted.append((gate.name, segment, share, one))
-        if is_capped(gate, plan):
-            counted += [
-                (f"{gate.name}-capped", None, share, above)
-                for share in np.unique(exposed.share).tolist()
-                if (above := _above(found, exposed, share)).n
-            ]
-        rows += [
-            EvidenceRow(name, segment, span[0], stay.entry, share, Source.PLANE, "batch", one)
-            for name, segment, share, one in counted
-        ]
+        told = ClosedRows(gate, span[0], stay, Source.PLANE)
+        for segment, members in parts_asked(plan, gate, batch):
+            inside = members[exposed.first]
+            for share in _shares(exposed, inside, stay, batch, whole=segment is None):
+                one = _sum(found, exposed, inside & (exposed.share == share), _scale(plan, gate, cap))
+                told.add(segment, one, share)
+        for share in np.unique(exposed.share).tolist() if is_capped(gate, plan) else ():
+            if (above := _above(found, exposed, share)).n:
+                told.add_capped(above, share)
+        rows += told.rows
     return rows
 
 

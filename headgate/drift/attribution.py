@@ -10,6 +10,8 @@ from headgate.profile import ColumnComparison, Kind
 #: Above these something broke rather than moved: the share of values never seen, the spreads that a mean
 #: moved by, the share of values out of contract.
 _MOST_UNSEEN, _FAR, _OUTSIDE = 0.5, 50.0, 0.01
+#: A column that loses so much more of its values broke, whatever the values that are left do.
+_MOST_MISSING = 0.5
 #: A constant is stuck where this far from the reference; a week without rain is not.
 _STUCK = 0.5
 #: Where less than this is missing in the reference, values belong there.
@@ -19,6 +21,8 @@ _MOSTLY_THERE = 0.2
 def broken(column: ColumnComparison, aspect: Aspect) -> str:
     """Say why a drifted column looks like broken plumbing; empty if it does not."""
     before, now = column.missing_reference or 0.0, column.missing_current or 0.0
+    if before < _MOSTLY_THERE and now - before >= _MOST_MISSING:  # whatever moved most in what is left
+        return "values that used to be there are missing"
     if aspect is Aspect.MISSING:
         # A column that is mostly empty fills and empties with the world: there are gusts, or there are none.
         return "values that used to be there are missing" if before < _MOSTLY_THERE and now > before else ""

@@ -26,6 +26,7 @@ class Aspect(StrEnum):
     MISSING = "missing"
     RISE = "rise"  # of the mean, lasting
     FALL = "fall"
+    BURST = "burst"  # of missing, unseen or forbidden values, at once
     TOGETHER = "together"  # of all columns: the domain classifier
 
 

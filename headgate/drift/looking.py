@@ -9,6 +9,7 @@ from math import log, sqrt
 
 import numpy as np
 
+from headgate.drift.bursts import log_bursts
 from headgate.drift.classifier import ToldApart
 from headgate.drift.effects import Aspect, Effect, effects, shift
 from headgate.drift.evidence import log_leads, log_mean, log_tilts
@@ -22,6 +23,8 @@ from headgate.stats.betting import FloatArray
 TOGETHER = "*"
 #: A reference is a sample: windows share its error, which by this many standard errors does not add up.
 _OWN_ERROR = 3.0
+#: What a burst is proved with, of a column's stake: it needs little, and the others miss it little.
+_ON_BURSTS = 0.1
 
 Window = tuple[datetime, datetime]
 
@@ -94,7 +97,7 @@ class Look:
         for column in family:
             found = self._after(column, comparison, shifts)
             courses[column.name].update({aspect.value: course for aspect, course in found.items()})
-            seen[column.name] = list(found)
+            seen[column.name] = [aspect for aspect in found if aspect is not Aspect.BURST]  # it has no size
         if together is not None:
             courses[TOGETHER][Aspect.TOGETHER.value] = self._together(together)
         until = self.window[1] if self.window else None
@@ -131,6 +134,11 @@ class Look:
                     level.log_bets(sign * freed), sign * moved, self.starts, self._since
                 )
             shifts[name] = moved
+        worst = self.before.calibration.worst.get(name)
+        bursts = log_bursts(column, comparison, worst) if judged and worst and self.starts > 1 else None
+        if bursts is not None:
+            course = self._course(name, Aspect.BURST)
+            found[Aspect.BURST] = course.after(bursts, 0.0, self.starts, self._since)
         return found
 
     def _log_e_of(self, name: str, aspect: Aspect, effect: Effect) -> FloatArray:
@@ -155,7 +163,7 @@ class Look:
         return max(self.policy.tolerated, known, by_error)
 
     def _log_e(self, name: str, courses: Mapping[str, Course]) -> float:
-        """Return the log of a column's evidence: the mean over all that can move in it.
+        """Return the log of a column's evidence: the mean over all that can move in it, bursts with a tenth.
 
         What was never judged counts as 1, what everybody starts with.
         """
@@ -166,9 +174,15 @@ class Look:
         else:
             aspects = (Aspect.VALUES, Aspect.MISSING)
         windows = self.before.windows + 1
-        return log_mean(
-            [courses[a.value].log_e(windows, self.starts) if a.value in courses else 0.0 for a in aspects]
-        )
+
+        def log_e(aspect: Aspect) -> float:
+            course = courses.get(aspect.value)
+            return 0.0 if course is None else course.log_e(windows, self.starts)
+
+        moved = log_mean([log_e(aspect) for aspect in aspects])
+        if name not in self.before.calibration.worst or self.starts == 1:
+            return moved
+        return float(np.logaddexp(log(_ON_BURSTS) + log_e(Aspect.BURST), log(1 - _ON_BURSTS) + moved))
 
     @property
     def _since(self) -> datetime | None:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from math import fsum, sqrt
 from typing import Any
 
+from headgate.drift.bursts import Worst, worst_of
 from headgate.drift.effects import Aspect, Effect, effects, shift
 from headgate.drift.levels import Level, level_of
 from headgate.profile import Comparison, Profile, compare
@@ -50,12 +51,15 @@ class Calibration:
         Per column that has a mean.
     auc
         How well the domain classifier tells blocks from the rest; None if it was not asked.
+    worst
+        Per column the worst block's shares of missing, new and forbidden values; empty with too few blocks.
     """
 
     blocks: int = 0
     columns: Mapping[str, Mapping[str, Wander]] = field(default_factory=dict)
     levels: Mapping[str, Level] = field(default_factory=dict)
     auc: float | None = None
+    worst: Mapping[str, Worst] = field(default_factory=dict)
 
     def wander(self, column: str, aspect: Aspect, rows: int) -> float:
         """Return the mean effect of windows of so many rows without drift; 0 where nothing is known."""
@@ -67,6 +71,7 @@ class Calibration:
         return {
             "blocks": self.blocks,
             "auc": self.auc,
+            "worst": {name: [w.missing, w.unseen, w.outside] for name, w in self.worst.items()},
             "levels": {n: [one.deviation, one.alike, one.blocks, one.rows] for n, one in self.levels.items()},
             "columns": {
                 name: {aspect: [w.effect, w.rows] for aspect, w in aspects.items()}
@@ -82,6 +87,7 @@ class Calibration:
             {n: {a: Wander(*w) for a, w in aspects.items()} for n, aspects in body["columns"].items()},
             {n: Level(*one) for n, one in body["levels"].items()},
             body["auc"],
+            {n: Worst(*one) for n, one in body.get("worst", {}).items()},
         )
 
 
@@ -103,8 +109,8 @@ def calibrate(blocks: Sequence[Profile], whole: Profile, *, fewest: int = 100) -
         return Calibration(len(used))
     courses: dict[str, dict[str, list[Effect]]] = {}
     shifts: dict[str, list[float]] = {}
-    for block in used:
-        between = compare(whole, block)
+    beside = [compare(whole, block) for block in used]
+    for between in beside:
         for column in between.columns:
             moved = shift(column) if column.n_current >= fewest else None
             if moved is not None:
@@ -117,7 +123,7 @@ def calibrate(blocks: Sequence[Profile], whole: Profile, *, fewest: int = 100) -
     }
     rows = fsum(block.rows for block in used) / len(used)
     levels = {name: level for name, seen in shifts.items() if (level := level_of(seen, rows)) is not None}
-    return Calibration(len(used), columns, levels)
+    return Calibration(len(used), columns, levels, worst=worst_of(used, beside))
 
 
 def _told(between: Comparison, fewest: int) -> list[tuple[str, Aspect, Effect]]:

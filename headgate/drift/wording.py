@@ -65,7 +65,7 @@ def _moved(column: ColumnComparison, aspect: Aspect) -> str:
     match aspect:
         case Aspect.MISSING:
             return f"missing {_share(column.missing_reference)} -> {_share(column.missing_current)}"
-        case Aspect.RISE | Aspect.FALL | Aspect.VALUES | Aspect.TOGETHER:
+        case Aspect.RISE | Aspect.FALL | Aspect.VALUES | Aspect.BURST | Aspect.TOGETHER:
             pass
     if column.kind is Kind.NUMBER and column.mean_reference is not None and column.mean_current is not None:
         before = f"{column.mean_reference:.4g} +- {column.spread_reference or 0:.3g}"

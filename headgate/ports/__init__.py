@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headgate.ports.models import Answers, Metadata, Model, Status
 from headgate.ports.review import ReviewCase, ReviewQueue, ReviewReason
-from headgate.ports.shelf import MODEL, PARITY, PROFILE, SAMPLE, Shelf, Shelved
+from headgate.ports.shelf import MODEL, PARITY, PROFILE, SAMPLE, SCORES, Shelf, Shelved
 from headgate.ports.traffic import (
     Capabilities,
     Endpoint,
@@ -23,6 +23,7 @@ __all__ = [
     "PARITY",
     "PROFILE",
     "SAMPLE",
+    "SCORES",
     "Answers",
     "Capabilities",
     "Endpoint",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 #: What the files of a version are called on every shelf: the model, its training reference, a sample of its
-#: rows, and its golden examples.
-MODEL, PROFILE, SAMPLE, PARITY = "skops", "profile", "sample", "parity"
+#: rows, its golden examples, and the profile of what it said to held-out requests.
+MODEL, PROFILE, SAMPLE, PARITY, SCORES = "skops", "profile", "sample", "parity", "scores"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Shelf(Protocol):
     """Keeps trained models by name and version. A version never changes once it is there."""
 
     def put(self, model: str, version: str, parts: Mapping[str, bytes], card: Mapping[str, Any]) -> Shelved:
-        """Keep a version: its parts (`MODEL`, `PROFILE`, `SAMPLE`, `PARITY`) and its card; all or nothing.
+        """Keep a version: its parts (`MODEL`, `PROFILE` and the others) and its card; all of it or nothing.
 
         The card is kept with the sha256 of every part. The same card again changes nothing.
 

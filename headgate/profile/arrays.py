@@ -61,6 +61,18 @@ def numbers_in(array: pa.Array) -> npt.NDArray[Any]:
     return values if there is None else values[there]
 
 
+def floats_in(array: pa.Array) -> npt.NDArray[np.float64]:
+    """Return all n values of numbers or booleans as floats, NaN where none is.
+
+    Examples
+    --------
+    >>> floats_in(pa.array([1, None, 3])).tolist()
+    [1.0, nan, 3.0]
+    """
+    whole = pc.fill_null(pc.cast(plain(array), pa.float64(), safe=False), np.nan)
+    return np.asarray(numbers_in(whole), np.float64)
+
+
 def microseconds_in(array: pa.Array) -> npt.NDArray[np.int64]:
     """Return the times that are there, as microseconds since 1970 in UTC."""
     if types.is_date(array.type):

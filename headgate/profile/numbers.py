@@ -67,7 +67,7 @@ class NumberTally:
     def _block(self, values: Numbers, nulls: Indices) -> None:
         away = np.subtract(values, self._grid.centre, dtype=np.float64)
         away[nulls] = 0.0  # changes no sum, and is taken out of its cell again
-        total, squares = float(away.sum()), float(np.dot(away, away))
+        total, squares = float(away.sum()), _squared(away)
         if not isfinite(squares):
             self._odd_block(np.delete(values, nulls))
             return
@@ -90,7 +90,7 @@ class NumberTally:
         self._above += int(np.count_nonzero(away == np.inf))
         if finite.any():
             near = np.clip(away[finite], -_FARTHEST, _FARTHEST)
-            self._moments(near, _NONE, float(near.sum()), float(np.dot(near, near)))
+            self._moments(near, _NONE, float(near.sum()), _squared(near))
             self._range(values[finite])
 
     def _count(self, away: Floats, gone: int) -> None:
@@ -109,7 +109,7 @@ class NumberTally:
         if m2 < 1e-3 * squares:  # nearly all of it is the offset, and the difference has lost its digits
             rest = away - mean
             rest[nulls] = 0.0
-            m2 = float(np.dot(rest, rest))
+            m2 = _squared(rest)
         gap, everything = mean - self._mean, self._finite + n
         self._m2 += max(m2, 0.0) + gap * gap * (self._finite * n / everything)
         self._mean += gap * (n / everything)
@@ -126,3 +126,8 @@ class NumberTally:
             self._low += int(np.count_nonzero(values < rule.min))
         if rule is not None and rule.max is not None and most > rule.max:
             self._high += int(np.count_nonzero(values > rule.max))
+
+
+def _squared(values: Floats) -> float:
+    """Return the sum of squares. Not by BLAS, which starts threads for a block and lets them spin."""
+    return float(np.einsum("i,i->", values, values))

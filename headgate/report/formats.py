@@ -168,9 +168,13 @@ def lasting(span: timedelta) -> str:
     ('14 days', '1 hour', '1 minute')
     >>> lasting(timedelta(days=200))
     '7 months'
+    >>> lasting(timedelta(days=4_700))
+    '13 years'
     """
     seconds = max(0, int(span.total_seconds()))
     units = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+    if seconds >= 730 * 86_400:
+        return f"{round(seconds / (365.25 * 86_400))} years"
     if seconds >= 120 * 86_400:
         return f"{round(seconds / (30.44 * 86_400))} months"
     name, size = next((u for u in units if seconds >= u[1]), units[-1])

@@ -98,7 +98,7 @@ def sentences(watch: Watch) -> list[str]:
     """Return how the service is doing, a sentence each, what matters most first."""
     told = []
     if watch.silent is not None:
-        told.append(f"No request has come for {lasting(watch.silent)}: nothing is watched meanwhile.")
+        told += _silence(watch, watch.silent)
     if (worse := watch.degraded) is not None:
         why, *more = watch.cohorts[-1].body["reasons"]
         told += [f"The model does worse: {why}.", *(f"{_capital(one)}." for one in more)]
@@ -120,6 +120,21 @@ def sentences(watch: Watch) -> list[str]:
         told.append(f"Nothing was judged yet: {watch.windows[-1].body['reasons'][0]}.")
     if watch.under_way:
         told.append(f"{watch.under_way} is under way: its gates judge, and nothing is retrained meanwhile.")
+    return told
+
+
+def _silence(watch: Watch, silent: timedelta) -> list[str]:
+    """Say since when nothing comes, and what was looked at last: what follows is of that time."""
+    since = when(watch.now - silent)
+    told = [f"No request has come for {lasting(silent)}, since {since}: nothing is watched meanwhile."]
+    full = [one for one in watch.windows if one.body["rows"]]
+    if full:
+        last = full[-1]
+        word = last.verdict.replace("_", " ")
+        told.append(
+            f"The last window that was looked at, of {len(full):,}, ended {when(last.until)} ({word}); what "
+            "follows is of that time."
+        )
     return told
 
 

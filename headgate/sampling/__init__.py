@@ -7,7 +7,8 @@ that somebody picked by hand never saw, and `curated` puts that beside the dista
 from headgate.sampling.curated import Curated, hold_against
 from headgate.sampling.draw import Draw, Tally, count, draw, take
 from headgate.sampling.hide import Hiding, hide
-from headgate.sampling.unseen import Cover, Unseen, cover, never_saw
+from headgate.sampling.seen import Cover, cover
+from headgate.sampling.unseen import Unseen, never_saw
 
 __all__ = [
     "Cover",

@@ -11,7 +11,8 @@ import pyarrow as pa
 from headgate.plan.model import Plan
 from headgate.sampling.calendar import PARTS, parts_of
 from headgate.sampling.draw import count, draw, take
-from headgate.sampling.unseen import Cover, Unseen, cover, kind_of, never_saw
+from headgate.sampling.seen import Cover, cover, kind_of
+from headgate.sampling.unseen import Unseen, never_saw
 
 Batches = Callable[[], Iterable[pa.RecordBatch]]
 """Reads a set of requests from its beginning, as often as it is called."""

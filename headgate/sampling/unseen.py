@@ -19,18 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from headgate.errors import InputError
+from headgate.profile.arrays import floats_in
+from headgate.sampling.seen import Cover, Kind, Seen, kind_of
 
 Rows = npt.NDArray[np.bool_]
 
-_MOST_VALUES = 100_000
 _EXAMPLES = 5
-
-
-class Kind(StrEnum):
-    """How the values of a column are told apart."""
-
-    NUMBER = "number"
-    WORD = "word"
 
 
 class Gap(StrEnum):
@@ -42,46 +36,6 @@ class Gap(StrEnum):
     MISSING = "missing"
     NOT_FINITE = "not_finite"
     COLUMN = "column"
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a set holds of one column: of numbers the range, of words each value."""
-
-    kind: Kind
-    missing: bool = False
-    not_finite: bool = False
-    low: float | None = None
-    high: float | None = None
-    words: frozenset[str] = frozenset()
-
-    def __add__(self, other: Seen) -> Seen:
-        lows = [low for low in (self.low, other.low) if low is not None]
-        highs = [high for high in (self.high, other.high) if high is not None]
-        return Seen(
-            self.kind,
-            self.missing or other.missing,
-            self.not_finite or other.not_finite,
-            min(lows, default=None),
-            max(highs, default=None),
-            self.words | other.words,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Cover:
-    """What a set saw.
-
-    Attributes
-    ----------
-    rows
-        How many requests it has.
-    columns
-        What it holds of each; columns it does not have are not there.
-    """
-
-    rows: int
-    columns: Mapping[str, Seen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,32 +93,6 @@ class _Missed:
     high: float = -np.inf
 
 
-def cover(batches: Iterable[pa.RecordBatch]) -> Cover:
-    """Return what a set saw, of every column that holds numbers, words or truth values.
-
-    Raises
-    ------
-    InputError
-        If it has no rows, or a column of words has more than a hundred thousand.
-    """
-    rows, columns = 0, dict[str, Seen]()
-    for batch in batches:
-        rows += batch.num_rows
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
-            if (kind := kind_of(column.type)) is None:
-                continue
-            seen = _seen(column, kind)
-            columns[name] = columns[name] + seen if name in columns else seen
-            if len(columns[name].words) > _MOST_VALUES:
-                raise InputError(
-                    f"{name}: asked at most {_MOST_VALUES} different words; found more; it is an id or free "
-                    "text: leave it out with --hide"
-                )
-    if not rows:
-        raise InputError("asked a set to hold against the stream; found no rows; name another file")
-    return Cover(rows, columns)
-
-
 def never_saw(batches: Iterable[pa.RecordBatch], known: Cover, columns: Sequence[str]) -> Unseen:
     """Pass over the stream and return what the set never saw of these columns.
 
@@ -194,16 +122,6 @@ def never_saw(batches: Iterable[pa.RecordBatch], known: Cover, columns: Sequence
     return Unseen(known.rows, rows, odd, odd / rows, tuple(found))
 
 
-def kind_of(kind: pa.DataType) -> Kind | None:
-    """Return how values of this type are told apart; None: they are not (times, lists, bytes)."""
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return Kind.NUMBER
-    texts = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    return Kind.WORD if texts or pa.types.is_boolean(kind) else None
-
-
 def _as(column: pa.Array, kind: Kind) -> pa.Array:
     """Return a column of the stream as the set has it; what cannot be so is a value it never saw."""
     if kind is Kind.WORD or kind_of(column.type) is Kind.NUMBER:
@@ -218,25 +136,9 @@ def _number(text: str | None) -> float | None:
         return np.nan
 
 
-def _seen(column: pa.Array, kind: Kind) -> Seen:
-    missing = column.null_count > 0
-    if kind is Kind.WORD:
-        words = pc.unique(column.drop_null().cast(pa.string())).to_pylist()
-        return Seen(kind, missing, words=frozenset(words))
-    values = _floats(column.drop_null())
-    finite = values[np.isfinite(values)]
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (None, None)
-    return Seen(kind, missing, len(finite) < len(values), low, high)
-
-
-def _floats(column: pa.Array) -> npt.NDArray[np.float64]:
-    values: npt.NDArray[np.float64] = np.asarray(pc.cast(column, pa.float64(), safe=False))
-    return values
-
-
 def _numbers(column: pa.Array, seen: Seen, counts: _Missed) -> Rows:
     missing = np.asarray(column.is_null(), np.bool_)
-    values = _floats(column.fill_null(0)) if missing.any() else _floats(column)
+    values = floats_in(column)
     finite = np.isfinite(values) & ~missing
     low, high = (np.inf, -np.inf) if seen.low is None or seen.high is None else (seen.low, seen.high)
     gaps = {

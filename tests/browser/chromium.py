@@ -27,6 +27,7 @@ MISSING = "no chromium on PATH, so nothing is looked at; get it: apt-get install
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-3d-apis",  # the graph of a run is drawn without end: a whole core for nothing
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",

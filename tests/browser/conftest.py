@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,8 @@ import pytest
 from tests.browser import chromium
 from tests.browser.duty import Duty, on_duty
 from tests.live_prefect import FullPrefect
-from tests.scenarios.world import Servers, Snapshot
+from tests.scenarios.climb import Climb
+from tests.scenarios.world import Servers
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,9 +34,7 @@ def chrome() -> Iterator[chromium.Browser]:
 
 
 @pytest.fixture
-def duty(
-    full_prefect: FullPrefect, climb: Mapping[str, Snapshot], models: Servers, tmp_path: Path
-) -> Iterator[Duty]:
+def duty(full_prefect: FullPrefect, climb: Climb, models: Servers, tmp_path: Path) -> Iterator[Duty]:
     """Somebody on duty, whose form is being drawn."""
     with on_duty(full_prefect, climb["asked"], models, tmp_path / "world") as built:
         yield built

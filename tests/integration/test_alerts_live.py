@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.prefect, pytest.mark.slow]
 
 SERVICE = "flight-delays"
 #: A run needs seconds to start, and on a busy machine a minute.
-_PATIENCE = 120
+_PATIENCE = 240
 
 
 @dataclass

@@ -7,7 +7,6 @@ turn, a fresh process runs it again, and what is left must be what the uncrashed
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -19,14 +18,15 @@ import pytest
 from headgate.rollout.state import Move, Outcome, Phase, Verb
 from tasks.verbs import press, undo
 from tests.integration.flow_stage import KILLED, Base, base_of, fork_ready, ran
+from tests.scenarios.climb import Climb
 from tests.scenarios.small import HOUR
-from tests.scenarios.world import SERVICE, Servers, Snapshot
+from tests.scenarios.world import SERVICE, Servers
 
 pytestmark = [pytest.mark.prefect, pytest.mark.envoy, pytest.mark.slow, pytest.mark.xdist_group("crashes")]
 
 
 @pytest.fixture
-def before(tmp_path: Path, prefect: str, models: Servers, climb: Mapping[str, Snapshot]):
+def before(tmp_path: Path, prefect: str, models: Servers, climb: Climb):
     """Go on from a stage of the climb to just before the tick in question."""
     fork_ready()
     with ExitStack() as stack:

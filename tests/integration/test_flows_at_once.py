@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,9 @@ from headgate.adapters import store
 from headgate.evidence import BlockSum, RateSum, Source
 from headgate.rollout.state import Move
 from tests.integration.flow_stage import PROCESSES, base_of, child, ended, fork_ready
+from tests.scenarios.climb import Climb
 from tests.scenarios.small import HOUR
-from tests.scenarios.world import Servers, Snapshot
+from tests.scenarios.world import Servers
 
 pytestmark = [pytest.mark.prefect, pytest.mark.envoy]
 
@@ -29,7 +29,7 @@ def at_once(*jobs):
 
 
 def test_of_two_ticks_at_once_one_owns_the_tick_and_the_other_stands_down(
-    tmp_path: Path, prefect: str, models: Servers, climb: Mapping[str, Snapshot]
+    tmp_path: Path, prefect: str, models: Servers, climb: Climb
 ):
     """Law 11."""
     with climb["asked"].resumed(tmp_path / "story", models) as small:
@@ -52,7 +52,7 @@ def test_of_two_ticks_at_once_one_owns_the_tick_and_the_other_stands_down(
 
 @pytest.mark.parametrize("lengths", [("4h", "4h"), ("4h", "8h")])
 def test_two_shadow_runs_at_once_count_every_request_once(
-    tmp_path: Path, prefect: str, models: Servers, climb: Mapping[str, Snapshot], lengths
+    tmp_path: Path, prefect: str, models: Servers, climb: Climb, lengths
 ):
     """Whether they cut the same windows or overlapping ones."""
     with climb["shadow"].resumed(tmp_path / "story", models) as small:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,8 +29,9 @@ from headgate.routing import goes_to_candidate
 from tasks.traffic import set_share
 from tests.conftest import flows_here
 from tests.integration.flow_stage import base_of, child, ended, fork_ready
+from tests.scenarios.climb import Climb
 from tests.scenarios.small import HOUR
-from tests.scenarios.world import SERVICE, Servers, Snapshot, world
+from tests.scenarios.world import SERVICE, Servers, world
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("crashes")]
 
@@ -40,13 +42,14 @@ pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("crashes")]
 @pytest.mark.slow
 @pytest.mark.usefixtures("prefect")
 def test_the_prefect_server_restarted_in_mid_window_loses_nothing_and_counts_nothing_twice(
-    tmp_path: Path, models: Servers, climb: Mapping[str, Snapshot]
+    tmp_path: Path, prefect_tables: Path, models: Servers, climb: Climb
 ):
     """Whatever becomes of that flow run, the next one completes what is missing."""
     fork_ready()
     port, home = free_port(), tmp_path / "server"
     api_url = f"http://127.0.0.1:{port}/api"
     home.mkdir()
+    shutil.copy(prefect_tables, home)
     with Processes(tmp_path / "logs") as processes:
         server = _start(processes, home, port)
         with climb["shadow"].resumed(tmp_path / "story", models) as small:
@@ -118,7 +121,7 @@ def at_once(monkeypatch):
 @pytest.mark.envoy
 @pytest.mark.usefixtures("prefect", "at_once")
 def test_without_envoy_a_tick_holds_says_what_to_install_and_moves_nothing(
-    tmp_path: Path, models: Servers, climb: Mapping[str, Snapshot]
+    tmp_path: Path, models: Servers, climb: Climb
 ):
     nowhere = EnvoyPlane(tmp_path / "plane", free_port(), binary=tmp_path / "no-envoy-here")
     with climb["asked"].resumed(tmp_path / "story", models, plane=nowhere) as small:
@@ -158,7 +161,7 @@ def test_without_envoy_preflight_waits_and_says_what_to_install(tmp_path: Path, 
 
 @pytest.mark.envoy
 def test_an_envoy_that_is_killed_is_started_by_the_next_tick_at_the_same_share(
-    tmp_path: Path, prefect: str, models: Servers, climb: Mapping[str, Snapshot]
+    tmp_path: Path, prefect: str, models: Servers, climb: Climb
 ):
     """Law 2: everybody is served by the side that served them before."""
     with climb["ramp"].resumed(tmp_path / "story", models) as small:

@@ -5,22 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from headgate.adapters import store
+from headgate.adapters.profiles import keep_profile
 from headgate.adapters.store import audit, monitoring, retrainings
 from headgate.errors import InputError, ModelUnavailable
-from headgate.performance import Kind, Word
+from headgate.performance import Kind, Monitored, Word
+from headgate.performance.labelled import REACHED
 from headgate.plan.duties import NoticeKind
-from headgate.ports import MODEL, PROFILE, SAMPLE
+from headgate.ports import MODEL, PROFILE, SAMPLE, SCORES
 from headgate.profile import take, to_bytes
+from headgate.report.monitoring import sentences
 from headgate.rollout.state import Outcome
 from tasks.drifting import drifts_to_say, look_for_silence
 from tasks.monitored import look
 from tasks.performing import count_live, measure
 from tasks.profiling import due_windows, look_at
-from tasks.watching import Watched, answers_of, find_served
+from tasks.references import reference_of
+from tasks.watching import Past, Watched, answers_of, find_served, window_name
 from tests.builders import APRIL
 from tests.scenarios.small import DAY, HOUR
 from tests.scenarios.watched import SERVES, logs, promoted
@@ -126,6 +132,41 @@ def test_a_ten_month_gap_is_no_drift_but_absence_of_data_told_once(small):
     assert kinds(small) == [NoticeKind.NO_DATA]
 
 
+def test_years_later_the_last_windows_are_shown_and_since_when_nothing_comes(small):
+    """Asked today about a year that was played from data of 2013."""
+    promoted(small, *logs(44))
+    run(small, 44)
+    played = look(SERVICE, small.now)
+    today = look(SERVICE, APRIL + 4_700 * DAY)
+    assert len(today.windows) == len(played.windows) > 0
+    assert len(today.cohorts) == len(played.cohorts) > 0
+    silent, last, *_ = sentences(today)
+    assert silent.startswith("No request has come for 13 years, since 2013-05-15 00:00 UTC")
+    assert "ended 2013-05-15 00:00 UTC (quiet)" in last
+    assert not any("looked at yet" in one for one in sentences(today))
+
+
+def test_outcomes_that_become_rarer_are_named_by_labels_that_are_mature(small):
+    """M11: the label rate; requests and scores are as ever."""
+
+    def rarer(columns, day):
+        columns["chance"][day >= 36] *= 0.4
+
+    promoted(small, *logs(49, rarer))
+    run(small, 48)
+    found = {
+        (one.since - APRIL) // DAY: one for one in monitoring.history(small.engine, SERVICE, Kind.WINDOW)
+    }
+    drifted = {day: one.body["drift"] for day, one in found.items() if one.verdict == Word.DRIFT}
+    # In the window from day 36 on they become rare; its outcomes are mature in the next one.
+    assert (found[32].verdict, found[36].verdict, min(drifted)) == (Word.QUIET, Word.QUIET, 40)
+    assert drifted[40]["alarming"] == ["label"]
+    (cause,) = drifted[40]["multivariate"]["attribution"]
+    assert cause["cause"] == "label_rate"
+    counted = [one.body[REACHED] for one in found.values() if one.body.get(REACHED)]
+    assert counted == sorted(set(counted))  # each cohort once
+
+
 def test_a_window_of_a_few_requests_is_too_few_and_labels_that_stop_are_no_loss_of_zero(small):
     def few(columns, day):
         columns["keep"] &= (day < 32) | (day >= 36)
@@ -140,6 +181,8 @@ def test_a_window_of_a_few_requests_is_too_few_and_labels_that_stop_are_no_loss_
     assert windows[32].verdict == Word.TOO_FEW
     assert windows[32].body["reasons"] == ["too few: 5 requests, 30 are needed"]
     assert words(small, Kind.COHORT)[36] == Word.NO_LABELS
+    (label,) = (one for one in windows[40].body["drift"]["columns"] if one["name"] == "label")
+    assert (label["drifted"], label["reason"]) == (False, "too few: 0 values")  # no labels are no rate
     assert monitoring.latest(small.engine, SERVICE, Kind.COHORT).body["sums"]["loss"] is None
     assert kinds(small) == [NoticeKind.NO_DATA]
 
@@ -267,6 +310,49 @@ def _route(small: World):
 
 
 # ---------------------------------------------------------------- the training's rows as the reference
+
+
+def test_right_after_a_retraining_scores_are_held_against_those_of_its_held_out_days(small):
+    """No request came before it served alone: nothing was learnt from, and the shelf knows."""
+
+    def later(columns, day):
+        columns["keep"] &= day >= 28
+
+    requests, truth = logs(37, later)
+    scores = take(pa.table({"score": requests["signal"], "decision": pc.greater(requests["signal"], 0.5)}))
+    learned = take(requests, columns=["signal", "region"])
+    promoted(small, requests, truth, reference="training")
+    parts = {MODEL: b"a model", PROFILE: to_bytes(learned), SCORES: to_bytes(scores)}
+    small.wired.shelf.put("delays", "gbm-2", parts, {"made": "for a test"})
+    run(small, 36)
+    newest = monitoring.history(small.engine, SERVICE, Kind.WINDOW)[-1]
+    columns = {one["name"]: one for one in newest.body["drift"]["columns"]}
+    assert columns["score"]["psi"] is not None
+    assert newest.body["drift"]["effects"]["score"]["role"] == "score"
+
+
+def test_a_window_is_held_against_its_season_of_the_year_before_and_against_lately_until_there_is_one(small):
+    promoted(small, *logs(30), reference="season")
+    watched = find_served.fn(SERVICE)
+    lake, past = small.wired.lake, []
+    like = None
+    for day in (*range(20, 80), *range(390, 420)):  # the first July is warm, the next one is not
+        since = APRIL + day * DAY
+        warm = np.random.default_rng(day).normal(20.0 if day < 80 else 5.0, 2, 200)
+        like = take(pa.table({"signal": warm}), like=like)
+        keep_profile(lake, watched.owner, window_name(since, since + DAY), like)
+        past.append(
+            Monitored(SERVICE, "window", since, since + DAY, "gbm-2", Word.QUIET, {"rows": 200}, since + DAY)
+        )
+    held = reference_of(watched, Past(tuple(past)), APRIL + 420 * DAY)
+    assert held.named == "the same season a year before"
+    assert held.inputs.columns["signal"].mean == pytest.approx(20, abs=0.2)
+    assert held.calibration.blocks >= 28
+    # Ten days of it are no season.
+    started = Past(tuple(one for one in past if one.since >= APRIL + 58 * DAY))
+    lately = reference_of(watched, started, APRIL + 420 * DAY)
+    assert lately.named == "the four weeks before the window"
+    assert lately.inputs.columns["signal"].mean == pytest.approx(5, abs=0.2)
 
 
 def test_windows_are_held_against_the_training_that_is_kept_with_the_model(small):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.scenarios.world import Servers, Snapshot, World, world
+from tests.scenarios.climb import Climb
+from tests.scenarios.world import Servers, World, world
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def small(tmp_path: Path, _flows_here: None, models: Servers) -> Iterator[World]
 
 @pytest.fixture
 def story(
-    tmp_path: Path, _flows_here: None, models: Servers, climb: Mapping[str, Snapshot]
+    tmp_path: Path, _flows_here: None, models: Servers, climb: Climb
 ) -> Iterator[Callable[[str], World]]:
     """Go on from one stage of the climb: shadow, asked, ramp, watch, promoted."""
     with ExitStack() as stack:

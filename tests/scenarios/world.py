@@ -20,6 +20,7 @@ import pyarrow as pa
 import yaml
 from sqlalchemy import Engine
 
+from deployments.prefect_server import well_ended
 from flows.advance import advance
 from flows.open import open_rollout
 from flows.shadow import shadow
@@ -101,7 +102,7 @@ class World:
 
     def tick(self) -> Tick:
         """Take one tick (flow ``advance``); return the last ledger row of the story's rollout."""
-        advance(SERVICE, now=self.now)
+        well_ended(advance(SERVICE, now=self.now, return_state=True))
         last = self.last()
         self.ticks.append(last)
         self.shares.append(self.plane.observe().share_bp)

@@ -9,9 +9,21 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from headgate.drift import Calibration, Cause, Policy, Role, State, calibrate, importance, judge, within
+from headgate.drift import (
+    Calibration,
+    Cause,
+    Policy,
+    Role,
+    State,
+    blocks_apart,
+    calibrate,
+    importance,
+    judge,
+    tell_apart,
+    within,
+)
 from headgate.errors import EvidenceError, InputError
-from headgate.profile import compare, merge, take
+from headgate.profile import Comparison, Profile, compare, merge, take
 from tests.unit.windows import DAY, MONDAY, look, names, reason, requests, watch
 
 REFERENCE = requests(0, 20_000)
@@ -155,6 +167,51 @@ def test_what_days_do_anyway_is_no_drift_and_a_lasting_rise_among_them_is():
     assert any(names(one) for one in watch(whole, quiet, Policy()))  # nobody told it what days do
 
 
+def _leaky(seed: int, missing: float, **columns: object) -> pa.Table:
+    rng = np.random.default_rng(seed)
+    speed = np.where(rng.random(500) < missing, np.nan, rng.normal(10, 2, 500))
+    return requests(seed, 500, speed=pa.array(speed, from_pandas=True), **columns)
+
+
+@pytest.fixture(scope="module")
+def leaky() -> tuple[Profile, Calibration]:
+    """Forty days on which a few values are missing, and one bad day with an eighth."""
+    bad = [0.13 if day == 17 else 0.01 for day in range(40)]
+    blocks = [_leaky(100 + day, share) for day, share in enumerate(bad)]
+    whole = take(pa.concat_tables(blocks))
+    return whole, calibrate([take(block, like=whole) for block in blocks], whole)
+
+
+def test_a_column_that_is_suddenly_mostly_missing_is_named_at_once_though_a_bad_day_is_known(leaky):
+    whole, scale = leaky
+    assert scale.worst["speed"].missing == pytest.approx(0.13, abs=0.04)
+    windows = [_leaky(1, 0.01), _leaky(2, 0.2), _leaky(3, 0.93), _leaky(4, 0.01)]
+    quiet, bad, burst, over = watch(whole, windows, Policy(), State(scale))
+    assert names(quiet) == names(bad) == names(over) == []  # a worse day than the worst: as days go
+    assert names(burst) == ["speed"]
+    assert [finding.cause for finding in burst.findings] == [Cause.PIPELINE]
+    assert burst.alarm
+    assert not burst.worth_training_on
+
+
+def test_most_values_new_or_forbidden_at_once_are_named_at_once_where_the_mix_wanders_by_itself():
+    def place(seed: int, north: float, name: str = "north") -> pa.Table:
+        rng = np.random.default_rng(seed)
+        return requests(seed, 300, place=rng.choice([name, "south"], 300, p=[north, 1 - north]).tolist())
+
+    mixes = np.random.default_rng(6).uniform(0.2, 0.8, 31)
+    blocks = [place(100 + day, mix) for day, mix in enumerate(mixes[:30])]
+    whole = take(pa.concat_tables(blocks))
+    scale = calibrate([take(block, like=whole) for block in blocks], whole)
+    quiet, renamed = watch(whole, [place(1, mixes[30]), place(2, 0.7, "North")], Policy(), State(scale))
+    assert names(quiet) == []
+    assert names(renamed) == ["place"]
+    assert "never seen before" in renamed.findings[0].said
+    kept = {name: replace(worst, unseen=0.3) for name, worst in scale.worst.items()}  # new names on any day
+    told = watch(whole, [place(2, 0.7, "North")], Policy(), State(replace(scale, worst=kept)))
+    assert names(told[0]) == []
+
+
 def test_scores_weigh_most_and_inputs_alone_raise_no_alarm_where_a_score_is_watched():
     def scored(seed: int, **columns: object) -> pa.Table:
         table = requests(seed, **columns)
@@ -243,6 +300,28 @@ def test_after_a_year_of_windows_the_chance_is_put_up_anew():
         report.state for report in watch(take(REFERENCE), [requests(seed) for seed in (1, 2, 3)], policy)
     ]
     assert [state.windows for state in states if state] == [1, 2, 1]
+
+
+def test_how_blocks_of_the_reference_are_told_apart_is_what_windows_may_be():
+    def rows(seed: int, rows_: int, mean: float) -> pa.Table:
+        rng = np.random.default_rng(seed)
+        return pa.table({"x": rng.normal(mean, 1, rows_), "y": rng.normal(0, 1, rows_)})
+
+    alike = [rows(10 + i, 150, 0.0) for i in range(4)]
+    stormy = [rows(20 + i, 150, shift) for i, shift in enumerate((-1, 1, -1, 1))]
+    quiet, wild = (blocks_apart(pa.concat_tables(blocks), blocks) for blocks in (alike, stormy))
+    assert quiet is not None
+    assert wild is not None
+    assert 0.5 <= quiet < 0.58 < wild <= 1
+    assert blocks_apart(alike[0], [one.slice(0, 50) for one in alike]) is None  # too few rows in every block
+    told = tell_apart(rows(1, 1_500, 0.0), rows(2, 1_000, 0.6))
+    assert judge(Comparison((), 2_000, 1_000), Policy(), State(), together=told).together.auc > 0.62
+    for known, drifted in ((quiet, True), (wild, False)):
+        state, between = State(Calibration(auc=known)), Comparison((), 2_000, 1_000)
+        reports = [judge(between, Policy(), state, together=told)]
+        for _ in range(4):
+            reports.append(judge(between, Policy(), reports[-1].state, together=told))
+        assert reports[-1].together.drifted is drifted
 
 
 @pytest.mark.parametrize(

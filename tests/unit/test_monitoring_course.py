@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from headgate.alerts.monitoring import About, cohort_alerts, no_data, window_alerts
 from headgate.performance import Monitored, Word, due
 from headgate.performance.episodes import episode, joined
 from headgate.performance.schedule import aligned, silence
+from headgate.performance.seasons import season_before
 from headgate.plan.duties import NoticeKind
 from headgate.report.monitoring import Retrained, Watch, drifts, sentences, standing_of, word_of
 from headgate.report.monitoring_page import check_words, events_of, markdown, page
@@ -49,6 +53,38 @@ def test_silence_is_longer_than_a_late_log_and_longer_than_a_weekend():
     assert silence(APRIL, DAY, APRIL + 2 * DAY - HOUR, usual=DAY) is None
     assert silence(APRIL, DAY, APRIL + 2 * DAY, usual=DAY) == 2 * DAY
     assert silence(APRIL, DAY, APRIL + 3 * DAY, usual=2 * DAY) is None
+
+
+# ---------------------------------------------------------------- the same season a year before
+
+
+@given(
+    days=st.sampled_from([1, 2, 4, 7]),
+    gone=st.sets(st.integers(0, 120), max_size=60),
+    ahead=st.integers(330, 490),
+)
+def test_a_season_is_the_same_weeks_of_the_year_before_from_both_sides_or_none(days, gone, ahead):
+    windows = [
+        replace(window(day, Word.QUIET), until=APRIL + (day + days) * DAY)
+        for day in range(0, 120, days)
+        if day not in gone
+    ]
+    at = APRIL + ahead * DAY
+    found = season_before(windows, at)
+    assert found == [one for one in windows if one in found]
+    if found:
+        assert all(abs(one.since + 364 * DAY - at) <= 14 * DAY for one in found)
+        assert found[0].since + 364 * DAY <= at - 7 * DAY
+        assert found[-1].until + 364 * DAY >= at + 7 * DAY
+    if days == 1 and not gone:  # there is one from the day on before which a week was looked at
+        assert bool(found) is (371 <= ahead <= 477)
+
+
+def test_a_window_is_held_against_the_day_of_the_week_that_it_is():
+    windows = [window(day, Word.QUIET) for day in range(60)]
+    found = season_before(windows, APRIL + 394 * DAY)
+    assert {one.since.weekday() for one in found[14:15]} == {(APRIL + 394 * DAY).weekday()}
+    assert len(found) == 29
 
 
 # ---------------------------------------------------------------- one drift
@@ -242,7 +278,13 @@ def test_the_worst_comes_first():
     assert word_of(watch(windows=drifting)) == "drift"
     assert word_of(watch(windows=drifting, cohorts=[cohort(0, Word.DEGRADED)])) == "degraded"
     assert word_of(watch(windows=drifting, silent=3 * DAY)) == "no data"
-    assert sentences(watch(windows=drifting, silent=3 * DAY))[0].startswith("No request has come for 3 days")
+    first, second, third = sentences(watch(windows=drifting, silent=3 * DAY))
+    assert first.startswith("No request has come for 3 days, since 2013-04-07 00:00 UTC")
+    assert second == (
+        "The last window that was looked at, of 1, ended 2013-04-02 00:00 UTC (drift); what follows is of "
+        "that time."
+    )
+    assert third.startswith("Drift since")
 
 
 def test_the_artifact_is_markdown_that_a_column_cannot_break():

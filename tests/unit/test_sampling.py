@@ -16,7 +16,8 @@ from headgate.sampling.curated import hold_against
 from headgate.sampling.draw import WEIGHT, Tally, count, draw, take
 from headgate.sampling.hide import Hiding, columns_of, hide
 from headgate.sampling.labels import label
-from headgate.sampling.unseen import Gap, cover, never_saw
+from headgate.sampling.seen import cover
+from headgate.sampling.unseen import Gap, never_saw
 from headgate.tables import INSTANT
 from tests.builders import APRIL, plan
 

@@ -14,7 +14,7 @@ from headgate.adapters import store
 from headgate.adapters.store import retrainings
 from headgate.adapters.trainer import Fitted
 from headgate.errors import InputError, ModelUnavailable, PlaneUnavailable, ShelfError, TrainingError
-from headgate.ports import MODEL, PROFILE, SAMPLE
+from headgate.ports import MODEL, PROFILE, SAMPLE, SCORES
 from headgate.profile import from_bytes
 from headgate.report.formats import MINUS
 from headgate.rollout.state import Outcome, Phase
@@ -129,11 +129,15 @@ def test_a_model_that_is_not_worse_goes_on_the_shelf_and_opens_a_rollout_that_se
         house.wired.plane_of(SERVICE).observe()
 
     (kept,) = house.wired.shelf.all()
-    assert set(kept.card["parts"]) == {MODEL, PROFILE, SAMPLE}
+    assert set(kept.card["parts"]) == {MODEL, PROFILE, SAMPLE, SCORES}
     assert house.wired.shelf.read("delays", "gbm-3", MODEL) == b"a model"
     profile = from_bytes(house.wired.shelf.read("delays", "gbm-3", PROFILE))
     assert set(profile.columns) == {"signal", "region"}
     assert profile.rows == kept.card["training"]["rows"] == 12 * 144
+    said = from_bytes(house.wired.shelf.read("delays", "gbm-3", SCORES))
+    assert (set(said.columns), said.rows) == ({"score", "decision"}, 576)  # of the held-out requests
+    held = said.columns["score"]
+    assert 0 <= held.least < held.most <= 1
 
 
 def test_after_a_promotion_the_incumbent_of_the_next_rollout_is_what_was_promoted(house):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import time
 
 import numpy as np
@@ -79,8 +80,7 @@ def test_a_trainer_that_hangs_is_stopped_with_everything_it_started(tmp_path):
     assert "within 15s; it was still at it and was stopped" in said
     assert time.monotonic() - began < 60
     time.sleep(0.2)
-    mine = [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] == ["sleep", "600"]]
-    assert not [p for p in mine if p.status() != psutil.STATUS_ZOMBIE]
+    assert not is_running(sleeper(tmp_path))
 
 
 def test_a_trainer_that_leaks_is_stopped_at_its_limit(tmp_path):
@@ -95,18 +95,28 @@ def test_a_trainer_ends_when_whoever_waits_for_it_is_killed(tmp_path):
 
     child = multiprocessing.get_context("fork").Process(target=train, args=(job("hangs"), tmp_path))
     child.start()
-    log = tmp_path / "log.txt"
     deadline = time.monotonic() + 60
-    while not (log.exists() and "a child sleeps" in log.read_text()):
+    while (child_of_its_own := sleeper(tmp_path)) is None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     (trainer,) = psutil.Process(child.pid).children()
     os.kill(child.pid, signal.SIGKILL)
     child.join()
     trainer.wait(20)
-    for left in psutil.process_iter(["cmdline"]):
-        if left.info["cmdline"] == ["sleep", "600"]:
-            left.kill()
+    if is_running(child_of_its_own):
+        os.kill(child_of_its_own, signal.SIGKILL)
+
+
+def sleeper(folder):
+    """Return the process that the trainer `hangs` has started, once its log names it."""
+    log = folder / "log.txt"
+    said = re.search(r"a child sleeps: (\d+)\.", log.read_text()) if log.exists() else None
+    return None if said is None else int(said[1])
+
+
+def is_running(pid):
+    """Return whether a process lives; one that nobody waited for does not."""
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 # ---------------------------------------------------------------- the model's file
