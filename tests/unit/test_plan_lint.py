@@ -49,6 +49,8 @@ CAPPED = {"name": "quality", "metric": "absolute_error", "margin": 1.0, "cap": 3
 JFK = {"name": "jfk", "where": "origin == 'JFK'", "steps": GOOD["steps"]}
 BY_ORIGIN = {"by": ["origin"]}
 PAIRED = {"name": "q", "metric": "brier"}
+SAME_SERVER = GOOD["incumbent"] | {"version": "b"}
+NUMBERS = {"prediction": {"kind": "number"}, "gates": [CAPPED], "segments": None}
 
 
 def gates(*others):
@@ -304,6 +306,15 @@ BREACHES = [
     (anew(url="http://127.0.0.1:9999{number}"), "retrain.url", "from 1 to 65535"),
     (anew(leave_out="mirrored"), "retrain.leave_out", "an expression"),
     (anew() | {"gates": [ERRORS], "segments": None}, "retrain", "a gate on a loss with a margin"),
+    ({"load": {"length": "0s"}}, "load.length", "1s to 10m"),
+    ({"load": {"valid": "0s"}}, "load.valid", "above 0"),
+    ({"load": {"latency": "10s"}}, "load.latency", "at most serving.timeout"),
+    ({"load": {}, "candidate": SAME_SERVER}, "candidate.url", "another server than the incumbent's"),
+    ({"review": {"capacity": 9, "high_value": "distance >"}}, "review.high_value", "slices[].where"),
+    ({"review": {"capacity": 9, "max_age": "0s"}}, "review.max_age", "above 0"),
+    ({"review": {"capacity": 9, "disagreement": 0.001}}, "review.disagreement", "at least `review.sample`"),
+    (NUMBERS | {"review": {"capacity": 9, "disagreement": 0.5}}, "review.disagreement", "decisions"),
+    ({"review": {"capacity": 9, "per_segment": 1}, "segments": None}, "review.per_segment", "segments"),
     ({"parity": {"of": []}}, "parity.of", "candidate, incumbent or both"),
     ({"parity": {"of": ["candidate", "candidate"]}}, "parity.of", "once each"),
     ({"parity": {"every": "0s"}}, "parity.every", "above 0"),
