@@ -27,7 +27,7 @@ MISSING = "no chromium on PATH, so nothing is looked at; get it: apt-get install
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
-    "--disable-3d-apis",  # the graph of a run is drawn without end: a whole core for nothing
+    "--disable-3d-apis",  # drawn by the processor, they take a whole core
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -35,6 +35,8 @@ FLAGS = (
     "--disable-sync",
     "--hide-scrollbars",
 )
+#: The graph of a run is drawn for every frame, whether it changed or not: four a second will do.
+SLOWLY = "const draw = requestAnimationFrame; requestAnimationFrame = act => setTimeout(() => draw(act), 250)"
 #: Two cores carry a server, a worker, flow runs and Chromium: a page may well take its time.
 PATIENCE_S = 60
 
@@ -84,6 +86,7 @@ def browser(width: int = 1280, height: int = 1000) -> Iterator[Browser]:
         page = chromium.new_page(
             viewport={"width": width, "height": height}, color_scheme="light", reduced_motion="reduce"
         )
+        page.add_init_script(SLOWLY)
         page.set_default_timeout(1000 * PATIENCE_S)
         return playwright, chromium, page
 
