@@ -348,5 +348,5 @@ def test_the_whole_of_a_table_cannot_be_thrown_away_at_once(store_engine):
         refused(store_engine, "REPLACE INTO ledger SELECT * FROM ledger", "ledger")
 
 
-def test_every_table_is_either_protected_history_or_one_of_the_three_that_change():
-    assert set(METADATA.tables) == {*HISTORY, "rollout", "lease", "log_cursor"}
+def test_every_table_is_either_protected_history_or_one_of_the_four_that_change():
+    assert set(METADATA.tables) == {*HISTORY, "rollout", "lease", "log_cursor", "review_desk"}

@@ -7,13 +7,10 @@ A dead Envoy is started again by the next `reconcile`, at the share its files ho
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
-
-import psutil
 
 from headgate.adapters.planes import envoy_log, fencing
 from headgate.adapters.planes.envoy_admin import Admin
@@ -22,15 +19,14 @@ from headgate.adapters.planes.envoy_clusters import clusters
 from headgate.adapters.planes.envoy_files import OnWrite, RunDir, read_json
 from headgate.adapters.planes.envoy_process import envoy_process
 from headgate.adapters.planes.envoy_routes import read_back, route_config
+from headgate.adapters.planes.held import HeldProxy
 from headgate.adapters.planes.tls import Tls
-from headgate.errors import PlaneError, PlaneRefused, PlaneUnavailable
+from headgate.errors import PlaneRefused, PlaneUnavailable
 from headgate.plan.planes import PLANES
-from headgate.ports import Capabilities, Observed, PlaneLog, Route, Side
-
-_POLL_S = 0.002
+from headgate.ports import Capabilities, PlaneLog, Route
 
 
-class EnvoyPlane:
+class EnvoyPlane(HeldProxy):
     """A `TrafficPlane` over one Envoy. One service, one run directory, one listening port.
 
     Parameters
@@ -71,17 +67,10 @@ class EnvoyPlane:
         on_write: OnWrite = lambda _name: None,
     ) -> None:
         self._files = RunDir(run_dir.resolve(), on_write)
-        self._listen = (host, listen_port)
+        process = envoy_process(self._files, workers, binary)
+        super().__init__("Envoy", self._files, process, (host, listen_port), patience_s, tls)
         self._admin_port = admin_port
-        self._patience_s = patience_s
-        self._tls = tls
-        self._process = envoy_process(self._files, workers, binary)
         self._admin = Admin(self._files.admin_address)
-
-    @property
-    def url(self) -> str:
-        """Where callers are served."""
-        return "{}://{}:{}".format("https" if self._tls else "http", *self._listen)
 
     def capabilities(self) -> Capabilities:
         """Say what this plane can do."""
@@ -125,66 +114,9 @@ class EnvoyPlane:
             if fencing.must_write(route, held):
                 self._write(route, held)
 
-    def observe(self) -> Observed:
-        """Ask Envoy what is in force.
-
-        Raises
-        ------
-        PlaneUnavailable
-            If it does not answer.
-        PlaneRefused
-            If it serves a route that Headgate did not write.
-        """
-        return fencing.observed(self._held())
-
-    def verify(self, route: Route) -> bool | None:
-        """Say whether Envoy serves exactly this route, endpoints included; None when it does not answer."""
-        try:
-            return self._held() == route
-        except PlaneUnavailable:
-            return None
-        except PlaneRefused:
-            return False
-
-    def retire(self, keep: Side) -> None:
-        """Leave one side alone in service, mirror off. The share stays.
-
-        Raises
-        ------
-        PlaneRefused
-            If that side does not have all of the traffic yet.
-        """
-        with self._files.locked(self._patience_s):
-            held = self._held()
-            wanted = fencing.retired(held, keep)
-            if wanted != held:
-                self._write(wanted, held)
-
-    def cut_off(self) -> None:
-        """Take the candidate out at once, whatever is in force, without the record.
-
-        Raises
-        ------
-        PlaneUnavailable
-            If Envoy does not answer; its files then hold share 0 for its next start, if they held a route.
-        """
-        with self._files.locked(self._patience_s):
-            try:
-                held = self._held()
-            except PlaneUnavailable as err:
-                if (kept := self._on_file()) is None:
-                    raise
-                self._publish_route(fencing.cut_off(kept))
-                raise PlaneUnavailable(f"{err}; its files hold share 0 now, for whenever it runs") from err
-            self._write(fencing.cut_off(held), held)
-
     def read_log(self, position: Mapping[str, int]) -> PlaneLog:
         """Return what both logs gained since ``position``; see `headgate.adapters.planes.envoy_log.read`."""
         return envoy_log.read(self._files.access_log, self._files.shadow_log, position)
-
-    def stop(self) -> None:
-        """End the Envoy of this run directory. Its files stay: a later start serves the same share."""
-        self._process.stop()
 
     # ------------------------------------------------------------ inside
 
@@ -225,27 +157,8 @@ class EnvoyPlane:
         self._files.publish(self._files.bootstrap, document)
         return self._started(self._process.start())
 
-    def _started(self, process: psutil.Process) -> Route:
-        def ready() -> bool:
-            if not self._process.alive(process):
-                raise PlaneUnavailable(self._gave_up())
-            return self._answers(lambda: self._admin.ready() and self._admin.routes() is not None)
-
-        if not self._wait(ready):
-            raise PlaneUnavailable(
-                f"asked Envoy to serve on {self.url}; found it not ready after {self._patience_s:g} s "
-                f"({self._process.last_words()}); see {self._files.process_log}"
-            )
-        return self._held()
-
-    def _gave_up(self) -> str:
-        why = self._process.last_words()
-        if "Address already in use" in why:
-            return (
-                f"asked Envoy to listen on {self.url}; found the port taken ({why}); "
-                "end the program that holds it or give another port"
-            )
-        return f"asked Envoy to start; found that it gave up ({why}); see {self._files.process_log}"
+    def _is_up(self) -> bool:
+        return self._admin.ready() and self._admin.routes() is not None
 
     def _write(self, wanted: Route, held: Route) -> None:
         """Bring a route in force: clusters first, one rename of the routes, read-back."""
@@ -296,12 +209,6 @@ class EnvoyPlane:
     def _publish_certificate(self, pem: str) -> None:
         self._files.publish_text(self._files.secrets, json.dumps(_versioned([secret(pem)])), mode=0o600)
 
-    def _late(self, what: str) -> str:
-        return (
-            f"asked Envoy for {what}; found it not in force after {self._patience_s:g} s; apply it again, "
-            f"and see {self._files.process_log}"
-        )
-
     def _publish_resources(self, route: Route) -> None:
         self._publish_clusters(clusters(route))
         self._publish_route(route)
@@ -311,21 +218,6 @@ class EnvoyPlane:
 
     def _publish_route(self, route: Route) -> None:
         self._files.publish(self._files.routes, _versioned([route_config(route)]))
-
-    def _wait(self, done: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + self._patience_s
-        while not done():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(_POLL_S)
-        return True
-
-    @staticmethod
-    def _answers(question: Callable[[], bool]) -> bool:
-        try:
-            return question()
-        except PlaneError:
-            return False
 
 
 def _versioned(resources: list[Json]) -> Json:

@@ -7,11 +7,8 @@ mirror.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-
-import psutil
 
 from headgate.adapters.planes import fencing, haproxy_log
 from headgate.adapters.planes.folder import OnWrite
@@ -20,15 +17,14 @@ from headgate.adapters.planes.haproxy_config import config
 from headgate.adapters.planes.haproxy_files import HAProxyFiles
 from headgate.adapters.planes.haproxy_process import find_binary, haproxy_process
 from headgate.adapters.planes.haproxy_routes import REST, address_of, entries, read_back
+from headgate.adapters.planes.held import HeldProxy
 from headgate.adapters.planes.tls import Tls
-from headgate.errors import PlaneError, PlaneRefused, PlaneUnavailable
+from headgate.errors import PlaneRefused, PlaneUnavailable
 from headgate.plan.planes import PLANES
-from headgate.ports import Capabilities, Observed, PlaneLog, Route, Side
-
-_POLL_S = 0.002
+from headgate.ports import Capabilities, PlaneLog, Route
 
 
-class HAProxyPlane:
+class HAProxyPlane(HeldProxy):
     """A `TrafficPlane` over one HAProxy. One service, one run folder, one listening port.
 
     Parameters
@@ -66,17 +62,10 @@ class HAProxyPlane:
         on_write: OnWrite = lambda _name: None,
     ) -> None:
         self._files = HAProxyFiles(run_dir.resolve(), on_write)
-        self._listen = (host, listen_port)
+        process = haproxy_process(self._files, lambda: find_binary(binary))
+        super().__init__("HAProxy", self._files, process, (host, listen_port), patience_s, tls)
         self._threads = threads
-        self._patience_s = patience_s
-        self._tls = tls
-        self._process = haproxy_process(self._files, lambda: find_binary(binary))
         self._socket = RuntimeSocket(self._files.socket)
-
-    @property
-    def url(self) -> str:
-        """Where callers are served."""
-        return "{}://{}:{}".format("https" if self._tls else "http", *self._listen)
 
     def capabilities(self) -> Capabilities:
         """Say what this plane can do."""
@@ -101,7 +90,7 @@ class HAProxyPlane:
             asked = entries(wanted, address_of)
             # Also mends a file that somebody damaged or changed: the next restart depends on it.
             if asked != self._socket.entries() or asked != self._files.routes_on_file():
-                self._write(wanted, asked)
+                self._write(wanted, held)
             self._show_certificate()
 
     def apply(self, route: Route) -> None:
@@ -121,69 +110,11 @@ class HAProxyPlane:
         with self._files.locked(self._patience_s):
             held = self._running(route)
             if fencing.must_write(route, held):
-                self._write(route, entries(route, address_of))
-
-    def observe(self) -> Observed:
-        """Ask HAProxy what is in force.
-
-        Raises
-        ------
-        PlaneUnavailable
-            If it does not answer.
-        PlaneRefused
-            If it serves a route that Headgate did not write.
-        """
-        return fencing.observed(self._held())
-
-    def verify(self, route: Route) -> bool | None:
-        """Say whether HAProxy serves exactly this route, endpoints included; None when it does not answer."""
-        try:
-            return self._held() == route
-        except PlaneUnavailable:
-            return None
-        except PlaneRefused:
-            return False
-
-    def retire(self, keep: Side) -> None:
-        """Leave one side alone in service. The share stays.
-
-        Raises
-        ------
-        PlaneRefused
-            If that side does not have all of the traffic yet.
-        """
-        with self._files.locked(self._patience_s):
-            held = self._held()
-            wanted = fencing.retired(held, keep)
-            if wanted != held:
-                self._write(wanted, entries(wanted, address_of))
-
-    def cut_off(self) -> None:
-        """Take the candidate out at once, whatever is in force, without the record.
-
-        Raises
-        ------
-        PlaneUnavailable
-            If HAProxy does not answer; its file then holds share 0 for its next start, if it held a route.
-        """
-        with self._files.locked(self._patience_s):
-            try:
-                held = self._held()
-            except PlaneUnavailable as err:
-                if (kept := self._on_file()) is None:
-                    raise
-                self._files.publish_routes(entries(fencing.cut_off(kept), address_of))
-                raise PlaneUnavailable(f"{err}; its file holds share 0 now, for whenever it runs") from err
-            wanted = fencing.cut_off(held)
-            self._write(wanted, entries(wanted, address_of))
+                self._write(route, held)
 
     def read_log(self, position: Mapping[str, int]) -> PlaneLog:
         """Return what the log gained since ``position``; see `headgate.adapters.planes.haproxy_log.read`."""
         return haproxy_log.read(self._files.access_log, position)
-
-    def stop(self) -> None:
-        """End the HAProxy of this run folder. Its files stay: a later start serves the same share."""
-        self._process.stop()
 
     # ------------------------------------------------------------ inside
 
@@ -213,38 +144,20 @@ class HAProxyPlane:
                     raise
         # Written anew from the route they hold: an older Headgate may have made them.
         held = self._on_file() or fencing.initial(route)
-        self._files.publish_routes(entries(held, address_of))
+        self._publish_route(held)
         self._publish_config(held)
         return self._started(self._process.start())
 
-    def _started(self, process: psutil.Process) -> Route:
-        def ready() -> bool:
-            if not self._process.alive(process):
-                raise PlaneUnavailable(self._gave_up())
-            try:
-                self._socket.entries()
-            except PlaneError:
-                return False
-            return True
+    def _is_up(self) -> bool:
+        self._socket.entries()
+        return True
 
-        if not self._wait(ready):
-            raise PlaneUnavailable(
-                f"asked HAProxy to serve on {self.url}; found it not ready after {self._patience_s:g} s "
-                f"({self._process.last_words()}); see {self._files.process_log}"
-            )
-        return self._held()
+    def _publish_route(self, route: Route) -> None:
+        self._files.publish_routes(entries(route, address_of))
 
-    def _gave_up(self) -> str:
-        why = self._process.last_words()
-        if "Address already in use" in why:
-            return (
-                f"asked HAProxy to listen on {self.url}; found the port taken ({why}); "
-                "end the program that holds it or give another port"
-            )
-        return f"asked HAProxy to start; found that it gave up ({why}); see {self._files.process_log}"
-
-    def _write(self, wanted: Route, asked: Mapping[str, str]) -> None:
+    def _write(self, wanted: Route, _held: Route) -> None:
         """Bring a route in force: on file first, so that a restart meanwhile is no way back; read back."""
+        asked = entries(wanted, address_of)
         before = self._socket.entries()
         self._files.publish_routes(asked)
         try:
@@ -254,10 +167,7 @@ class HAProxyPlane:
             raise
         self._files.on_write("committed")
         if not self._wait(lambda: self._socket.entries() == asked):
-            raise PlaneUnavailable(
-                f"asked HAProxy for rollout {wanted.rollout!r} generation {wanted.generation}; found it not "
-                f"in force after {self._patience_s:g} s; apply it again, and see {self._files.process_log}"
-            )
+            raise PlaneUnavailable(self._late(f"rollout {wanted.rollout!r} generation {wanted.generation}"))
 
     def _publish_config(self, held: Route) -> None:
         host, port = self._listen
@@ -276,11 +186,3 @@ class HAProxyPlane:
         if now != self._files.certificate.read_text(encoding="ascii"):
             self._socket.show_certificate(self._files.certificate.name, now)
             self._files.publish_text(self._files.certificate, now, mode=0o600)
-
-    def _wait(self, done: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + self._patience_s
-        while not done():
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(_POLL_S)
-        return True

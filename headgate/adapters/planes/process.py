@@ -61,6 +61,11 @@ class DetachedProcess:
         self._program = program
         self._child: int | None = None  # a process that this very object started
 
+    @property
+    def log(self) -> Path:
+        """Where the program says what it thinks of itself."""
+        return self._program.process_log
+
     def find(self) -> psutil.Process | None:
         """Return our process if it lives. One that merely has its old pid is not it."""
         recorded = read_json(self._program.pid)

@@ -11,12 +11,12 @@ import sqlalchemy as sa
 from alembic import op
 
 from headgate.adapters.codec import compact, stamp
+from headgate.adapters.store.revising import INSTANT, instant, keep, serial, texts
 from headgate.audit import GENESIS, Head, digest_of, link
 
 revision = "0003"
 down_revision = "0002"
 
-_INSTANT = sa.String(27).with_variant(sa.DateTime(timezone=True), "postgresql")
 # What is there already, with its key: it is vouched for as it stands on the day of this migration.
 _CHAINED = {
     "plan": ("hash",),
@@ -40,40 +40,40 @@ def upgrade() -> None:
     _table(
         "audit",
         sa.Column("seq", sa.Integer(), nullable=False, autoincrement=False),
-        _instant("at"), *_texts("kind", "rollout_id", "row_key", "digest", "prev", "hash"),
+        instant("at"), *texts("kind", "rollout_id", "row_key", "digest", "prev", "hash"),
         sa.PrimaryKeyConstraint("seq", name="pk_audit"),
     )  # fmt: skip
-    _table("approver", _serial(), *_texts("person", "name", "verb", "secret", "by", "reason"), _instant("at"))
+    _table("approver", serial(), *texts("person", "name", "verb", "secret", "by", "reason"), instant("at"))
     _table(
         "said",
-        _serial(), *_texts("origin", "rollout_id", "slice", "request", "person", "answer"),
-        sa.Column("accepted", sa.Boolean(), nullable=False), *_texts("reason"), _instant("at"),
+        serial(), *texts("origin", "rollout_id", "slice", "request", "person", "answer"),
+        sa.Column("accepted", sa.Boolean(), nullable=False), *texts("reason"), instant("at"),
         sa.UniqueConstraint("origin", name="uq_said_origin"),
         _of_rollout("said"),
     )  # fmt: skip
     op.create_index("ix_said_request_person", "said", ["request", "person"])
     _table(
         "signoff",
-        _serial(), *_texts("rollout_id", "plan_hash", "role", "person", "name", "comment", "answers"),
-        _instant("at"), _instant("expires_at"),
+        serial(), *texts("rollout_id", "plan_hash", "role", "person", "name", "comment", "answers"),
+        instant("at"), instant("expires_at"),
         _of_rollout("signoff"),
     )  # fmt: skip
     op.create_index("ix_signoff_plan_hash_role", "signoff", ["plan_hash", "role"])
     _table(
         "alert",
-        _serial(), *_texts("key", "rollout_id", "slice", "kind", "body"), _instant("at"),
+        serial(), *texts("key", "rollout_id", "slice", "kind", "body"), instant("at"),
         sa.UniqueConstraint("key", name="uq_alert_key"),
     )  # fmt: skip
     op.create_index("ix_alert_rollout_id_id", "alert", ["rollout_id", "id"])
     _table(
         "delivery",
-        _serial(), sa.Column("alert_id", sa.Integer(), nullable=False), *_texts("route"),
-        sa.Column("ok", sa.Boolean(), nullable=False), *_texts("detail"), _instant("at"),
+        serial(), sa.Column("alert_id", sa.Integer(), nullable=False), *texts("route"),
+        sa.Column("ok", sa.Boolean(), nullable=False), *texts("detail"), instant("at"),
         sa.ForeignKeyConstraint(["alert_id"], ["alert.id"], name="fk_delivery_alert_id"),
     )  # fmt: skip
     op.create_index("ix_delivery_alert_id_route", "delivery", ["alert_id", "route"])
     _chain()
-    _protect()
+    keep(_HISTORY)
 
 
 def _table(name: str, *parts: Any) -> None:
@@ -82,45 +82,15 @@ def _table(name: str, *parts: Any) -> None:
     op.create_table(name, *parts, *keys, sqlite_autoincrement=serial)
 
 
-def _texts(*names: str) -> list[sa.Column[Any]]:
-    return [sa.Column(name, sa.Text(), nullable=False) for name in names]
-
-
-def _instant(name: str) -> sa.Column[Any]:
-    return sa.Column(name, _INSTANT, nullable=False)
-
-
-def _serial() -> sa.Column[Any]:
-    return sa.Column("id", sa.Integer(), primary_key=True, autoincrement=True)
-
-
 def _of_rollout(table: str) -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(["rollout_id"], ["rollout.id"], name=f"fk_{table}_rollout_id")
-
-
-def _protect() -> None:
-    postgres = op.get_bind().dialect.name == "postgresql"
-    for table in _HISTORY:
-        if postgres:
-            op.execute(
-                f'CREATE TRIGGER keep_truncate BEFORE TRUNCATE ON "{table}" '
-                "EXECUTE FUNCTION headgate_refuse()"
-            )
-        for event in ("UPDATE", "DELETE"):
-            head = f'CREATE TRIGGER keep_{table}_{event.lower()} BEFORE {event} ON "{table}" FOR EACH ROW'
-            body = (
-                "EXECUTE FUNCTION headgate_refuse()"
-                if postgres
-                else f"BEGIN SELECT RAISE(ABORT, 'headgate: {table} is history: {event} refused'); END"
-            )
-            op.execute(f"{head} {body}")
 
 
 def _chain() -> None:
     """Vouch for all rows there are; from here on every write vouches for its own."""
     audit = sa.table(
         "audit",
-        sa.column("seq", sa.Integer), sa.column("at", _INSTANT),
+        sa.column("seq", sa.Integer), sa.column("at", INSTANT),
         *(sa.column(name, sa.Text) for name in ("kind", "rollout_id", "row_key", "digest", "prev", "hash")),
     )  # fmt: skip
     bind, now, head = op.get_bind(), datetime.now(UTC), Head(0, GENESIS)

@@ -7,10 +7,11 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from headgate.adapters.store.revising import instant, keep, texts
+
 revision = "0005"
 down_revision = "0004"
 
-_INSTANT = sa.String(27).with_variant(sa.DateTime(timezone=True), "postgresql")
 _HISTORY = ("review_case", "review_decision", "review_window")
 
 
@@ -19,8 +20,8 @@ def upgrade() -> None:
     op.create_table(
         "review_case",
         sa.Column("id", sa.Integer(), primary_key=True, autoincrement=True),
-        *_texts("service", "request_id", "entity"), _instant("at"),
-        *_texts("reason", "rollout_id", "slice", "stratum", "body"), _instant("put_at"),
+        *texts("service", "request_id", "entity"), instant("at"),
+        *texts("reason", "rollout_id", "slice", "stratum", "body"), instant("put_at"),
         sa.PrimaryKeyConstraint("id", name="pk_review_case"),
         sa.UniqueConstraint("service", "request_id", name="uq_review_case_service_request_id"),
         sqlite_autoincrement=True,
@@ -29,33 +30,25 @@ def upgrade() -> None:
     op.create_table(
         "review_decision",
         _case_id(), sa.Column("revision", sa.Integer(), nullable=False, autoincrement=False),
-        *_texts("rollout_id", "ruling", "answer", "reviewer", "comment"), _instant("at"),
+        *texts("rollout_id", "ruling", "answer", "reviewer", "comment"), instant("at"),
         sa.PrimaryKeyConstraint("case_id", "revision", name="pk_review_decision"),
         _of_case("review_decision"),
     )  # fmt: skip
     op.create_table(
         "review_window",
-        *_texts("rollout_id"), _instant("start"), _instant("until"), *_texts("body"), _instant("at"),
+        *texts("rollout_id"), instant("start"), instant("until"), *texts("body"), instant("at"),
         sa.PrimaryKeyConstraint("rollout_id", "start", name="pk_review_window"),
         sa.ForeignKeyConstraint(["rollout_id"], ["rollout.id"], name="fk_review_window_rollout_id"),
     )  # fmt: skip
     op.create_table(
         "review_desk",
-        _case_id(), *_texts("service"), sa.Column("open", sa.Boolean(), nullable=False),
-        *_texts("reviewer"), _instant("until"),
+        _case_id(), *texts("service"), sa.Column("open", sa.Boolean(), nullable=False),
+        *texts("reviewer"), instant("until"),
         sa.PrimaryKeyConstraint("case_id", name="pk_review_desk"),
         _of_case("review_desk"),
     )  # fmt: skip
     op.create_index("ix_review_desk_service_open", "review_desk", ["service", "open"])
-    _protect()
-
-
-def _texts(*names: str) -> list[sa.Column[Any]]:
-    return [sa.Column(name, sa.Text(), nullable=False) for name in names]
-
-
-def _instant(name: str) -> sa.Column[Any]:
-    return sa.Column(name, _INSTANT, nullable=False)
+    keep(_HISTORY)
 
 
 def _case_id() -> sa.Column[Any]:
@@ -64,21 +57,3 @@ def _case_id() -> sa.Column[Any]:
 
 def _of_case(table: str) -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(["case_id"], ["review_case.id"], name=f"fk_{table}_case_id")
-
-
-def _protect() -> None:
-    postgres = op.get_bind().dialect.name == "postgresql"
-    for table in _HISTORY:
-        if postgres:
-            op.execute(
-                f'CREATE TRIGGER keep_truncate BEFORE TRUNCATE ON "{table}" '
-                "EXECUTE FUNCTION headgate_refuse()"
-            )
-        for event in ("UPDATE", "DELETE"):
-            head = f'CREATE TRIGGER keep_{table}_{event.lower()} BEFORE {event} ON "{table}" FOR EACH ROW'
-            body = (
-                "EXECUTE FUNCTION headgate_refuse()"
-                if postgres
-                else f"BEGIN SELECT RAISE(ABORT, 'headgate: {table} is history: {event} refused'); END"
-            )
-            op.execute(f"{head} {body}")
