@@ -315,7 +315,7 @@ def test_the_last_tick_is_one_step_down_an_index_however_long_the_ledger(store_e
 HISTORY = [
     "plan", "slice", "ledger", "confirmation", "evidence", "seen", "scored_window", "approval", "button",
     "acted", "incident", "fact", "audit", "approver", "said", "signoff", "alert", "delivery",
-    "monitored", "retraining", "retrained",
+    "monitored", "retraining", "retrained", "review_case", "review_decision", "review_window",
 ]  # fmt: skip
 
 
