@@ -27,8 +27,8 @@ demo: setup  ## play April to December 2013: a good candidate climbs, a bad one 
 up: setup  ## the flights stack on this machine until Ctrl-C
 	@$(BIN)/headgate up
 
-test: setup  ## every test, in three processes
-	@$(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+test: setup  ## every test, in four processes: two of them wait for servers most of the time
+	@$(BIN)/pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 check: setup  ## format, lint, types, doors
 	@$(BIN)/ruff format --check .
