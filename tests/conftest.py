@@ -29,8 +29,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 # Put there for the processes of `make test`; the command's console would keep this width for good.
 os.environ.pop("COLUMNS", None)
-# Nothing here speaks TLS to others, and every HTTP client would load the world's authorities: 40 ms of
-# processor each, thousands of times. Read by httpx, and by Prefect while it is imported.
+# Nothing here speaks TLS to others, and every HTTP client would load the world's authorities, 40 ms of
+# processor. Read by httpx, and by Prefect while it is imported.
 os.environ.setdefault("SSL_CERT_FILE", str(Path(__file__).with_name("authority.pem")))
 # Read by Prefect while it is imported: three lines for every task would bury what a failing test says.
 os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
