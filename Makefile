@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Tests and the demo start a hundred processes: each would compile every module again.
+# Every process of the tests and the demo would compile our modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup demo test chaos check bench up lock
@@ -27,8 +27,8 @@ demo: setup  ## play April to December 2013: a good candidate climbs, a bad one 
 up: setup  ## the flights stack on this machine until Ctrl-C
 	@$(BIN)/headgate up
 
-test: setup  ## every test, in three processes
-	@$(BIN)/pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+test: setup  ## every test, in four processes
+	@$(BIN)/pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 chaos: setup  ## kill, freeze and spoil the planes (ten minutes), and tell what callers saw
 	@$(BIN)/pytest tests/chaos --chaos

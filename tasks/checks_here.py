@@ -202,5 +202,5 @@ def _open_plans() -> dict[str, Plan]:
 
 
 async def _version(plan: Plan, ref: ModelRef) -> str:
-    async with client_for(ref, timeout=3.0) as client:
+    async with client_for(ref) as client:
         return (await HttpModel(ref, plan.serving, plan.answers, client).metadata()).version

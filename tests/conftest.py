@@ -29,6 +29,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 # Put there for the processes of `make test`; the command's console would keep this width for good.
 os.environ.pop("COLUMNS", None)
+# Nothing here speaks TLS to others, and every HTTP client would load the world's authorities, 40 ms of
+# processor. Read by httpx, and by Prefect while it is imported.
+os.environ.setdefault("SSL_CERT_FILE", str(Path(__file__).with_name("authority.pem")))
 # Read by Prefect while it is imported: three lines for every task would bury what a failing test says.
 os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
 
@@ -40,21 +43,32 @@ _DEAR = {
     "postgres": {"postgres", "store_url"},
     "flights": {"flights_lake", "flights_models"},
 }
-#: What begins; a file may name its own group, so that one long row becomes two.
-_FIRST = ["operators", "crashes", "live", "postgres", "flights"]
+#: What begins; a file may name its own group, so that one long row becomes two. Files that take long come
+#: before the others: at the end nobody should wait for one of them.
+_FIRST = [
+    "operators", "crashes", "live", "postgres", "flights", "test_trainer.py", "test_rollout_loop.py",
+    "test_backtest.py", "test_report.py", "test_shelf.py", "test_audit.py", "test_stats_unpaired.py",
+    "test_premortem.py", "test_kill.py", "test_stats_ratio.py", "test_retraining_chances.py",
+]  # fmt: skip
 #: Seconds a test may take where it starts and kills servers, on a machine that is busy besides.
 _PATIENT = {"operators": 900, "crashes": 600, "live": 600}
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the marks in a hook of the same name
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what the three processes of `make test` must not tear apart; the longest row begins."""
+    """Say what the processes of `make test` must not tear apart; the longest row begins."""
     groups = {item: _group(item) for item in items}
     for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
         if group in _PATIENT:
             item.add_marker(pytest.mark.timeout(_PATIENT[group]))
-    items.sort(key=lambda item: _FIRST.index(groups[item]) if groups[item] in _FIRST else len(_FIRST))
+    items.sort(key=lambda item: _turn(groups[item]))
+
+
+def _turn(group: str) -> int:
+    """Return when a group's turn is: one of `_FIRST` by its name, or a file by its own."""
+    name = Path(group).name
+    return _FIRST.index(name) if name in _FIRST else len(_FIRST)
 
 
 def _group(item: pytest.Item) -> str:

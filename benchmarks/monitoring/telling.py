@@ -136,7 +136,7 @@ def _lead(rows: int, ours: Found, peers: Mapping[str, Found]) -> Figure:
     done = {name: ratio for name, found in peers.items() if (ratio := ratio_of(found)) is not None}
     mine = ratio_of(ours)
     if not done or mine is None:
-        return Figure(f"fastest peer against ours, {rows:,} rows", None)
+        return Figure(f"peers that finished with {rows:,} rows (of {len(peers)} tried)", len(done), digits=0)
     fastest = min(done, key=lambda name: done[name])
     what = f"fastest peer's processor time against ours, {rows:,} rows ({fastest})"
     return Figure(what, done[fastest] / mine, at_least=1.0, digits=1)

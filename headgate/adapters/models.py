@@ -50,17 +50,10 @@ class _Answered:
     body: bytes
 
 
-def client_for(*refs: ModelRef, timeout: float = 5.0) -> httpx.AsyncClient:
-    """Return a client to ask these servers with; whoever asks for it closes it.
-
-    Parameters
-    ----------
-    timeout
-        Seconds; only for calls without a timeout of their own (those of `HttpModel` have the plan's).
-    """
+def client_for(*refs: ModelRef) -> httpx.AsyncClient:
+    """Return a client for the `HttpModel` of these servers; whoever asks for it closes it."""
     # Without TLS there is nothing to verify, and loading the authorities takes longer than a window.
-    verified = any(ref.url.startswith("https") for ref in refs)
-    return httpx.AsyncClient(verify=verified, timeout=timeout)
+    return httpx.AsyncClient(verify=any(ref.url.startswith("https") for ref in refs))
 
 
 class HttpModel:
