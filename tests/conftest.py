@@ -129,6 +129,7 @@ def flows_here(api_url: str, home: Path) -> Iterator[None]:
 
     They end under our eyes, so they send no heartbeats: the thread that sends them costs a second a run.
     """
+    from prefect.events.worker import EventsWorker
     from prefect.settings import (
         PREFECT_API_URL,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
@@ -144,7 +145,15 @@ def flows_here(api_url: str, home: Path) -> Iterator[None]:
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
     }
     with temporary_settings(changed):
+        if api_url not in _events_sent_to:
+            # A process has one of these, which goes on sending events to the server it began with.
+            EventsWorker.drain_all(timeout=30)
+            _events_sent_to[:] = [api_url]
         yield
+
+
+#: The server that this process sends its events to.
+_events_sent_to: list[str] = []
 
 
 @pytest.fixture

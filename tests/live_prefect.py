@@ -220,9 +220,10 @@ class FullPrefect:
         return found
 
     def told(self, run: Json) -> str:
-        """Return what stands above the form of a suspended run."""
+        """Return what stands above the form of a suspended run; Prefect writes it down after the state."""
         key = run["state"]["state_details"]["run_input_keyset"]["description"]
-        return str(self._send("GET", f"/flow_runs/{run['id']}/input/{key}"))
+        asked = f"/flow_runs/{run['id']}/input/filter"
+        return str(self.until(lambda: next(iter(self.post(asked, {"prefix": key})), None))["value"])
 
     def cancel(self, run_id: str) -> Json:
         """Cancel a run as the button of the UI does."""

@@ -18,7 +18,8 @@ from headgate.plan.model import InputContract, ModelRef, Serving
 from headgate.ports import Status
 from tests.integration.oip_server import Server, answer, serve
 
-QUICK = {"timeout": "200ms", "retry": {"attempts": 3, "base": "1ms"}}
+# Quick to ask again, patient with a busy machine: what tests a timeout says so.
+QUICK = {"timeout": "10s", "retry": {"attempts": 3, "base": "1ms"}}
 ROWS = {"distance": [100, 200, 300]}
 
 
