@@ -24,6 +24,7 @@ import psutil
 import uvicorn
 
 from benchmarks.results import Figure, Section
+from benchmarks.running import say
 from benchmarks.traffic_paths import PLANES, free_port, route_to
 from headgate.errors import PlaneUnavailable
 from headgate.ports import Route, TrafficPlane
@@ -31,6 +32,7 @@ from headgate.ports import Route, TrafficPlane
 CHANGES, QUICK_CHANGES = 200, 30
 KILLS, QUICK_KILLS = 10, 3
 CALLERS = 2
+TARGET_MS = 100
 _STEPS = (0, 100, 500, 2_500, 5_000, 10_000)
 
 _spawn = multiprocessing.get_context("spawn")
@@ -97,6 +99,7 @@ class Changes:
 def run(*, quick: bool) -> Section:
     """Measure every plane that can be started here."""
     found, missing = {}, []
+    say(f"traffic: {len(PLANES)} planes, about {10 if quick else 30} s each")
     for kind in PLANES:
         try:
             found[kind] = measure(kind, *((QUICK_CHANGES, QUICK_KILLS) if quick else (CHANGES, KILLS)))
@@ -107,8 +110,8 @@ def run(*, quick: bool) -> Section:
     return Section(
         title="Changing the share",
         what="How long it takes from the order to change the candidate's share until the plane itself "
-        "reports the new share, whether a request is lost meanwhile, and how long nobody is served after it "
-        "was killed.",
+        f"reports the new share (target: 99 % of the changes within {TARGET_MS} ms), whether a request is "
+        "lost meanwhile, and how long nobody is served after the plane was killed.",
         how=f"For every plane {changes} changes between {_STEPS[0]} and {_STEPS[-1]:,} basis points while "
         f"{CALLERS} callers sent requests: {sent}; after every read-back one request looks which route "
         f"answers. Then kill -9 of the plane {kills} times, each mended at once as the next tick would: the "
@@ -123,8 +126,8 @@ def _figures(kind: str, found: Changes) -> tuple[Figure, ...]:
     p50, p99 = (1e3 * quantile(found.times, q) for q in (0.5, 0.99))
     kills = len(found.restarts)
     return (
+        Figure(f"{kind}: share change to read-back, 99 % of changes", p99, "ms", at_most=TARGET_MS, digits=1),
         Figure(f"{kind}: share change to read-back, median", p50, "ms", digits=1),
-        Figure(f"{kind}: share change to read-back, 99 % of changes", p99, "ms", at_most=100, digits=1),
         Figure(f"{kind}: requests dropped while the share changed", found.dropped, at_most=0),
         Figure(f"{kind}: first requests after a read-back answered by the old route", found.stale, at_most=0),
         Figure(f"{kind}: kill -9 to serving, median", 1e3 * statistics.median(found.restarts), "ms"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 import psutil
 import yaml
 
+from benchmarks.traffic_peers import HAPROXY, NGINX, program, version_of
 from headgate.adapters.planes.envoy import EnvoyPlane
 from headgate.adapters.planes.haproxy import HAProxyPlane
 from headgate.errors import PlaneUnavailable
@@ -55,6 +55,7 @@ class Ways:
     def __init__(self, folder: Path, after: ExitStack) -> None:
         self._folder, self._after = folder, after
         self.missing: list[str] = []
+        self.programs: dict[str, str] = {}
         self.models = (free_port(), free_port())
         command = [sys.executable, "-m", "benchmarks.traffic_model", *map(str, self.models)]
         self._start("models", command, self.models[1])
@@ -67,13 +68,14 @@ class Ways:
         """Return nginx and HAProxy as people set them up by hand, splitting half and half."""
         made = []
         for name, binary, config, command in (
-            ("nginx", "nginx", _NGINX, lambda b, f: [b, "-p", str(f.parent), "-c", str(f)]),
-            ("HAProxy by hand", "haproxy", _HAPROXY, lambda b, f: [b, "-db", "-f", str(f)]),
+            ("nginx", "nginx", NGINX, lambda b, f: [b, "-p", str(f.parent), "-c", str(f)]),
+            ("HAProxy by hand", "haproxy", HAPROXY, lambda b, f: [b, "-db", "-f", str(f)]),
         ):
-            found = shutil.which(binary, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+            found = program(binary)
             if found is None:
                 self.missing.append(f"{name}: not installed (`apt-get install {binary}`)")
                 continue
+            self.programs[name] = version_of(found)
             folder = self._folder / binary
             folder.mkdir()
             port = free_port()
@@ -251,52 +253,3 @@ def _plan(models: tuple[int, int], contract: dict[str, Any] | None) -> dict[str,
         "steps": [{"percent": 0}, {"percent": 50}, {"percent": 100}],
     }
     return body | ({"input": contract} if contract else {})
-
-
-_NGINX = """\
-daemon off;
-worker_processes {threads};
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 4096; }}
-http {{
-  access_log {folder}/access.log;
-  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
-  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  keepalive_requests 1000000;
-  split_clients "bench-1:$http_x_entity_id" $side {{ 50% candidate; * incumbent; }}
-  upstream incumbent {{ server 127.0.0.1:{one}; keepalive 64; keepalive_requests 1000000; }}
-  upstream candidate {{ server 127.0.0.1:{two}; keepalive 64; keepalive_requests 1000000; }}
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{
-      proxy_pass http://$side; proxy_http_version 1.1; proxy_set_header Connection "";
-      add_header x-rollout-side $side;
-    }}
-  }}
-}}
-"""
-
-_HAPROXY = """\
-global
-  nbthread {threads}
-  log stdout format raw local0
-defaults
-  mode http
-  option httplog
-  log global
-  option http-keep-alive
-  http-reuse always
-  timeout client 60s
-  timeout connect 1s
-  timeout server 15s
-frontend front
-  bind 127.0.0.1:{port}
-  http-request set-var(txn.e) req.fhdr(x-entity-id,1),xxh32(1),mod(2)
-  use_backend candidate if {{ var(txn.e) -m int eq 0 }}
-  default_backend incumbent
-backend incumbent
-  server one 127.0.0.1:{one}
-backend candidate
-  server two 127.0.0.1:{two}
-"""

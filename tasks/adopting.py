@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from headgate.adapters import store
@@ -13,20 +13,17 @@ from headgate.evidence import TrafficSum
 from headgate.performance import Kind
 from headgate.plan.durations import as_duration
 from headgate.plan.model import Plan
-from headgate.report.formats import lasting
-from headgate.review.adoption import Adoption, adoption_of
+from headgate.plan.reviewing import Review
+from headgate.report import reviewers
 from headgate.review.case import Queued, Ruling, ruling_on
 from headgate.review.load import ReviewLoad, ladder, short_of_reviewers
-from headgate.review.sampling import in_sample
 from tasks import wiring
 from tasks.approvers import wrong_code
 from tasks.clock import the_time
 from tasks.ledger import Case, case_of
+from tasks.overrides import SHOWN, taken
 from tasks.reviewing import load_of
 from tasks.signing import SIGN
-
-#: How far back it is told of.
-SHOWN = timedelta(days=30)
 
 
 def case_of_service(service: str) -> Case | None:
@@ -49,6 +46,14 @@ def reviewed_services() -> list[str]:
     return sorted({*reviews.services(engine), *asked})
 
 
+def refuse_unknown(service: str) -> None:
+    """Raise `InputError` for a service that has neither cases nor a rollout: nothing waits in no queue."""
+    engine = wiring.build().engine
+    if service not in reviews.services(engine) and service not in store.services(engine):
+        known = ", ".join(reviewed_services()) or "none"
+        raise InputError(f"asked the review queue of {service!r}; there are those of: {known}; name one")
+
+
 def told_of(service: str, now: datetime) -> dict[str, Any]:
     """Return how a service's answers are taken, as plain JSON.
 
@@ -60,21 +65,16 @@ def told_of(service: str, now: datetime) -> dict[str, Any]:
     InputError
         If the service has neither cases nor a rollout.
     """
-    engine, case = wiring.build().engine, case_of_service(service)
-    if case is None and service not in reviews.services(engine):
-        known = ", ".join(reviewed_services()) or "none"
-        raise InputError(f"asked the review queue of {service!r}; there are those of: {known}; name one")
+    case = case_of_service(service)
+    refuse_unknown(service)
     since = now - SHOWN
-    cases = reviews.history(engine, service, since)
-    ids = [one.case.request_id for one in cases]
-    sampled = in_sample(case.plan, ids).tolist() if case else [False] * len(ids)
-    adoption = adoption_of(cases, sampled, now, since)
+    adoption = taken(service, case.plan if case else None, since, now)
     load, use = (load_of(case, now), _use(case, since)) if case else (None, None)
     rule = case.plan.review if case else None
     steps = _ladder(case, load, now) if case and load else []
     return {
         "service": service,
-        "sentences": _sentences(adoption, use, rule is not None, steps),
+        "sentences": [*reviewers.sentences(adoption), *_more(use, rule, steps)],
         "adoption": adoption.to_json(),
         "use": use,
         "capacity": rule.capacity if rule else None,
@@ -164,29 +164,9 @@ def _shares(requests: int, answered: int, fallbacks: int) -> dict[str, Any]:
     }
 
 
-def _sentences(
-    adoption: Adoption,
-    use: dict[str, Any] | None,
-    asked: bool,
-    steps: list[dict[str, Any]],
-) -> list[str]:
+def _more(use: dict[str, Any] | None, rule: Review | None, steps: list[dict[str, Any]]) -> list[str]:
+    """Return what became of live requests, and the first step that reviewers hold."""
     lines = []
-    if adoption.oldest_hours is None:
-        lines.append("Nothing waits.")
-    else:
-        oldest = lasting(timedelta(hours=adoption.oldest_hours))
-        lines.append(f"{adoption.waiting} cases wait, the oldest for {oldest}.")
-    rate, interval = adoption.sampled.rate, adoption.sampled.interval
-    if rate is None or interval is None:
-        lines.append(
-            "How often people overrule the model is not known: nobody has looked at a sampled answer yet."
-        )
-    else:
-        low, high = interval
-        lines.append(
-            f"People overruled {100 * rate:.1f} % of {adoption.sampled.judged} sampled answers of the "
-            f"candidate ({100 * low:.1f} to {100 * high:.1f} %)."
-        )
     if use is not None and use["share"] is not None:
         lines.append(
             f"The model answered {100 * use['share']:.1f} % of {use['requests']:,} live requests; "
@@ -195,6 +175,6 @@ def _sentences(
     holds = next((row for row in steps if row["holds"] and not row["now"]), None)
     if holds is not None:
         lines.append(f"{holds['percent']:g} % would wait: {'; '.join(holds['holds'])}.")
-    elif not asked:
+    elif rule is None:
         lines.append("The plan has no key `review`: no cases are drawn, and no share waits for reviewers.")
     return lines

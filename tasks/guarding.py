@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import IO
@@ -62,6 +63,43 @@ def stand(plan: Plan, replica: str, plane_url: str | None = None) -> Standing:
         If its queue cannot be opened.
     """
     settings, clock = wiring.read_settings(), wiring.clock()
+    notes, lock = _notes(plan, settings, replica)
+    with _let_go_on_error(lock):
+        repeats = Repeats(plan.serving.retry_budget or RetryBudget())
+        resolver = _resolver(plan, settings, repeats, clock, plane_url)
+        return Standing(Guard(plan, resolver, repeats, notes, clock), lock)
+
+
+@dataclass(frozen=True)
+class Draining:
+    """What drains a queue without serving, and its hold on its folder."""
+
+    drainer: Drainer
+    lock: IO[bytes]
+
+
+def drain(plan: Plan, replica: str, plane_url: str | None = None) -> Draining:
+    """Return what drains the queue of a plan's service; parameters and errors as of `stand`."""
+    settings, clock = wiring.read_settings(), wiring.clock()
+    notes, lock = _notes(plan, settings, replica)
+    with _let_go_on_error(lock):
+        repeats = Repeats(plan.serving.retry_budget or RetryBudget())
+        queue = _queue(plan, settings)
+        resolver = _resolver(plan, settings, repeats, clock, plane_url, queue)
+        return Draining(Drainer(resolver, queue, notes, clock), lock)
+
+
+@contextmanager
+def _let_go_on_error(lock: IO[bytes]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        lock.close()
+        raise
+
+
+def _notes(plan: Plan, settings: Settings, replica: str) -> tuple[Notes, IO[bytes]]:
+    """Return the logs of a guard of this name, and its hold on their folder."""
     folder = settings.home / settings.guards / plan.service
     requests = place_of(plan.requests.path, settings.home)
     if requests.path.endswith(".parquet"):
@@ -71,20 +109,7 @@ def stand(plan: Plan, replica: str, plane_url: str | None = None) -> Standing:
         )
     lock = own_folder(folder / replica)
     columns = Door(plan, str).columns
-    answers = place_of(folder / "answers")
-    notes = Notes(plan, folder / replica, replica, requests, answers, columns)
-    repeats = Repeats(plan.serving.retry_budget or RetryBudget())
-    resolver = _resolver(plan, settings, repeats, clock, plane_url)
-    return Standing(Guard(plan, resolver, repeats, notes, clock), lock)
-
-
-def drainer(plan: Plan, plane_url: str | None = None) -> Drainer:
-    """Return what drains the queue of a plan's service; raises as `stand` does."""
-    settings, clock = wiring.read_settings(), wiring.clock()
-    repeats = Repeats(plan.serving.retry_budget or RetryBudget())
-    queue = _queue(plan, settings)
-    resolver = _resolver(plan, settings, repeats, clock, plane_url, queue)
-    return Drainer(resolver, queue, clock)
+    return Notes(plan, folder / replica, replica, requests, place_of(folder / "answers"), columns), lock
 
 
 def _resolver(

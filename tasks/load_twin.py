@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -9,6 +11,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
+
+from headgate.adapters.planes.folder import lives_in
 from headgate.errors import PlaneError
 from headgate.plan import Plan
 from headgate.ports import Endpoint, Route
@@ -16,6 +21,8 @@ from headgate.routing import FULL_BP
 from tasks import wiring
 
 _LOOPBACK = "127.0.0.1"
+#: A twin's folder is named by this and by the process that has it.
+_FOLDER = "headgate-load-"
 
 
 @contextmanager
@@ -32,8 +39,10 @@ def twin_plane(plan: Plan) -> Iterator[tuple[str, int]]:
     PlaneUnavailable
         If it cannot be started.
     """
+    _bury()
     with ExitStack() as after:
-        folder = Path(after.enter_context(tempfile.TemporaryDirectory(prefix="headgate-load-")))
+        named = f"{_FOLDER}{os.getpid()}-"
+        folder = Path(after.enter_context(tempfile.TemporaryDirectory(prefix=named)))
         nobody = after.enter_context(_taken_port())
         listen = after.enter_context(_taken_port())
         port = listen.getsockname()[1]
@@ -67,6 +76,19 @@ def _taken_port() -> Iterator[socket.socket]:
     with socket.socket() as held:
         held.bind((_LOOPBACK, 0))
         yield held
+
+
+def _bury() -> None:
+    """End the twins of tests that were killed: a plane outlives whoever started it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*-*"):
+        with suppress(OSError, ValueError):
+            owner = int(folder.name.removeprefix(_FOLDER).partition("-")[0])
+            if psutil.pid_exists(owner) or folder.stat().st_uid != os.getuid():
+                continue
+            kind = lives_in(folder)
+            if kind is not None:
+                _end(wiring.twin(kind, folder, 1))  # the port is not looked at to end one
+            shutil.rmtree(folder)
 
 
 def _end(plane: wiring.Twin) -> None:

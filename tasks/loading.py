@@ -15,6 +15,7 @@ from headgate.adapters.guard.answers import read_answer
 from headgate.adapters.load import Shots, arrivals, fire
 from headgate.adapters.models import HttpModel, client_for
 from headgate.capacity import Climb, Failures, Result, Stage, climb, stage_of
+from headgate.capacity.figures import three
 from headgate.capacity.report import limits_of
 from headgate.capacity.stage import FEWEST
 from headgate.errors import InputError, ModelError
@@ -112,9 +113,9 @@ class _Firing:
         rate, length = next(steps), self._length
         try:
             while True:
-                self._tell(f"{rate:.3g}/s for {length:.0f} s")
+                self._tell(f"{three(rate)}/s for {length:.0f} s")
                 stage = self.stage(rate, length)
-                self._tell(f"{rate:.3g}/s: {self._limits.judge(stage)[1]}")
+                self._tell(f"{three(rate)}/s: {self._limits.judge(stage)[1]}")
                 rate = steps.send(stage)
                 length = min(max(self._length / 3, 1.2 * FEWEST / rate), 2 * self._length)
         except StopIteration as over:
@@ -161,7 +162,7 @@ def _counted(found: Climb) -> tuple[Failures, ...]:
     stage = found.calm()
     if stage is None:
         return ()
-    source = f"load test, {stage.rate:.3g}/s"
+    source = f"load test, {three(stage.rate)}/s"
     kinds = [Failures("no usable answer", stage.failed, stage.sent, source)]
     answered = stage.sent - stage.failed
     if stage.unsure is not None and answered:

@@ -13,6 +13,7 @@ from headgate.report.monitoring import Retrained, Watch, standing_of
 from headgate.report.monitoring_page import markdown, page
 from tasks import wiring
 from tasks.drifting import silent_for
+from tasks.overrides import taken_lately
 from tasks.publishing import address_of, put_artifact, write_page
 from tasks.retrying import OUTSIDE
 from tasks.watching import LEARNING, Watched, find_served
@@ -66,6 +67,8 @@ def watch_of(watched: Watched, silent: timedelta | None, now: datetime) -> Watch
         metric=watched.question.metric if watched.question else None,
         tolerance=watched.question.tolerance if watched.question else None,
         under_way=watched.rollout.id if watched.under_way else "",
+        taken=taken_lately(service, watched.plan, now),
+        review=watched.plan.review,
     )
 
 

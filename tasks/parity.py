@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from headgate.adapters import store
-from headgate.adapters.goldens import Look, look
+from headgate.adapters.goldens import Look, as_served, look
 from headgate.adapters.store import monitoring
 from headgate.errors import HeadgateError
 from headgate.parity.wire import FINGERPRINT
@@ -116,8 +116,9 @@ def _latest(case: Case, side: Side, about: Metadata, now: datetime) -> Check | s
     if last is not None and now < last.until and last.body.get("fingerprint") in (None, _told(about)):
         return None if last.verdict == Word.SAME else str(last.body["said"])
     name = f"parity of the {side.value}"
+    plan = as_served(case.plan, side, about.version)
     try:
-        found = look_now(case.rollout.service, case.plan, _key(case.plan), side, now)
+        found = look_now(case.rollout.service, plan, _key(plan), side, now)
     except HeadgateError as err:  # says nothing about the model: unknown holds
         return Check(name, passed=None, reason=str(err))
     if found.passed is None:

@@ -22,6 +22,7 @@ from headgate.tables import clean_requests
 from headgate.tables.slices import slice_of
 from tasks import wiring
 from tasks.evidence import SEGMENTS, fact_of
+from tasks.guard_check import guard_checks
 from tasks.ledger import Case
 from tasks.load_check import load_checks
 from tasks.signing import signed_checks
@@ -40,6 +41,7 @@ def preflight(case: Case, versions: tuple[str | None, str | None], now: datetime
         _version(case, side, found) for side, found in zip(("incumbent", "candidate"), versions, strict=True)
     ]
     checks.append(_made("plane", lambda: _plane(case)))
+    checks += guard_checks(case.plan)
     history = _history(case)
     if isinstance(history, Check):
         return (*checks, history, *load_checks(case, now), *signed_checks(case, now))

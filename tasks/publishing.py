@@ -28,6 +28,7 @@ from headgate.report.artifacts import rollout_markdown, status_markdown
 from headgate.report.glance import Glance
 from headgate.report.page import render_page
 from tasks import wiring
+from tasks.overrides import with_reviewers
 from tasks.retrying import OUTSIDE
 from tasks.standing import glances
 
@@ -98,7 +99,8 @@ def mark(slices: Sequence[Glance]) -> str:
 def publish_rollout(rollout: str, slices: Sequence[Glance], now: datetime) -> str:
     """Write a rollout's page and its artifact; return where the page is."""
     engine = wiring.build().engine
-    stories = stories_of(engine, rollout, most=MOST_TICKS)
+    names = [one.state.slice for one in slices]
+    stories = with_reviewers(stories_of(engine, rollout, most=MOST_TICKS), names, now)
     shown, head = sum(len(story.ticks) for story in stories), str(audit.head(engine))
     last = max(one.last.tick for one in slices) + 1
     facts = {"audit head": head}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,7 @@ from headgate.ports import ReviewCase, ReviewReason, Side, Status
 from headgate.review.case import JUDGED, Ruling
 from headgate.review.load import Arrivals, ReviewLoad
 from headgate.review.sampling import Answered, Drawing, draw, in_sample
+from headgate.rollout.state import Phase
 from headgate.tables import clean_requests
 from headgate.tables.slices import mask_of, of_slice
 from tasks import wiring
@@ -83,20 +84,31 @@ def load_of(case: Case, now: datetime) -> ReviewLoad | None:
     waiting, oldest = reviews.backlog(engine, rollout.service)
     drawn = reviews.windows(engine, rollout.id)
     recent = [window for window in drawn if window.end > drawn[-1].end - LOOKED_AT]
+    done = {state.slice for state in case.states if state.phase is Phase.DONE}
     slices: dict[str, Arrivals] = {}
     for window in recent:
-        for name, counts in window.counts.items():
-            slices[name] = slices.get(name, Arrivals()) + Arrivals(**counts)
-    since = max(now - LOOKED_AT, rollout.opened_at)
-    came = reviews.arrivals(engine, rollout.service, since)
+        for name in window.counts.keys() - done:
+            slices[name] = slices.get(name, Arrivals()) + Arrivals(**window.counts[name])
     return ReviewLoad(
         waiting=waiting,
         oldest=oldest,
         days=sum((window.end - window.start) / _DAY for window in recent),
         slices=slices,
         shares={state.slice: state.share_bp for state in case.states},
-        besides=sum(came.get(reason, 0) for reason in _BESIDES) / max((now - since) / _DAY, 1.0),
+        besides=_besides(case, done, now),
     )
+
+
+def _besides(case: Case, done: Collection[str], now: datetime) -> float:
+    """Return the cases a day that no window shows, as they came."""
+    since = max(now - LOOKED_AT, case.rollout.opened_at)
+    came = reviews.arrivals(wiring.build().engine, case.rollout.service, since)
+    unseen = sum(
+        count
+        for (reason, slice_), count in came.items()
+        if reason in _BESIDES or (slice_ in done and reason == ReviewReason.LOW_CONFIDENCE)
+    )
+    return unseen / max((now - since) / _DAY, 1.0)
 
 
 def reviews_since(plan: Plan, first: datetime) -> Reviews:

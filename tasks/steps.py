@@ -9,7 +9,7 @@ from datetime import datetime
 from prefect import task
 
 from headgate.adapters import store
-from headgate.adapters.goldens import Look, ref_of
+from headgate.adapters.goldens import Look, as_served, ref_of
 from headgate.adapters.store import monitoring
 from headgate.alerts.alert import Alert, owners, shortened
 from headgate.errors import InputError
@@ -101,8 +101,13 @@ def _of(case: Case, sides: tuple[Side, ...], *, judged: bool) -> tuple[Recorded,
     asked = case.plan.parity
     if asked is None:
         return ()
-    about = (case.rollout.service, case.rollout.id, case.plan, asked)
-    return tuple(Recorded(*about, side, judged) for side in sides if side.value in asked.of)
+    versions = dict(zip((Side.INCUMBENT, Side.CANDIDATE), case.state.versions or (), strict=False))
+    plans = {side: as_served(case.plan, side, versions[side]) if versions else case.plan for side in sides}
+    return tuple(
+        Recorded(case.rollout.service, case.rollout.id, plans[side], asked, side, judged)
+        for side in sides
+        if side.value in asked.of
+    )
 
 
 def _alert(one: Recorded, found: Look, now: datetime) -> Alert:

@@ -52,7 +52,7 @@ def look_at_plane(case: Case, now: datetime) -> PlaneSeen:
     view = compare(observed, case, state)
     ours = observed.rollout == case.rollout.id
     confirmed_at = _confirm(case, state, observed, now) if ours and view is PlaneView.AGREES else None
-    return PlaneSeen(view, _share(observed, state), _generation(observed, case), confirmed_at)
+    return PlaneSeen(view, share_of(observed, state), _generation(observed, case), confirmed_at)
 
 
 @task(name="set the share", **OUTSIDE)
@@ -63,13 +63,13 @@ def set_share(case: Case, after: State, now: datetime) -> None:
     never a refusal.
     """
     states = (after, *case.states[1:])
-    if all(_never_asked(state) for state in states):
+    if all(never_asked(state) for state in states):
         return
     plane = wiring.build().plane_of(case.rollout.service)
     plane.apply(route_of(case, after))
     observed = plane.observe()
     for state in states:
-        if not _never_asked(state) and compare(observed, case, state, states) is PlaneView.AGREES:
+        if not never_asked(state) and compare(observed, case, state, states) is PlaneView.AGREES:
             _confirm(case, state, observed, now)
 
 
@@ -115,7 +115,7 @@ def compare(observed: Observed, case: Case, state: State, states: Sequence[State
     if generation < state.generation:
         return PlaneView.BEHIND
     newest = max(other.generation for other in states or (state, *case.states[1:]))
-    same = generation <= newest and _share(observed, state) == state.share_bp
+    same = generation <= newest and share_of(observed, state) == state.share_bp
     # Where there are slices, nobody may be served by the candidate outside of them.
     outside = observed.share_bp if case.plan.slices else 0
     return PlaneView.AGREES if same and not outside else PlaneView.DISAGREES
@@ -144,12 +144,12 @@ def route_of(case: Case, state: State) -> Route:
     )
 
 
-def _never_asked(state: State) -> bool:
+def never_asked(state: State) -> bool:
     """Return whether the plane was never asked for anything on this slice's behalf."""
     return state.phase in BEFORE_TRAFFIC or (state.phase is Phase.DONE and state.generation == 0)
 
 
-def _share(observed: Observed, state: State) -> int | None:
+def share_of(observed: Observed, state: State) -> int | None:
     """Return the share the plane reports for a slice; None where it knows no such slice."""
     if state.slice == ALL:
         return observed.share_bp

@@ -158,6 +158,14 @@ def ref_of(plan: Plan, side: Side) -> ModelRef:
     return plan.candidate if side is Side.CANDIDATE else plan.incumbent
 
 
+def as_served(plan: Plan, side: Side, version: str) -> Plan:
+    """Return the plan with the version that a side answers as: an incumbent may get another one under way."""
+    ref = ref_of(plan, side)
+    if ref.version == version:
+        return plan
+    return plan.model_copy(update={side.value: ref.model_copy(update={"version": version})})
+
+
 def _file(path: str, home: Path) -> bytes:
     try:
         return place_of(path, home).read()

@@ -83,6 +83,12 @@ class Settings(BaseSettings):
         description="Database of the guards' queues, `postgresql://user@host/database`, for guards on "
         "several machines. Unset: a file per service in `guards`, for those on one.",
     )
+    guard_urls: dict[str, tuple[str, ...]] = Field(
+        default={},
+        description="JSON object of service and the addresses of its guards, e.g. "
+        '`{"flight-delays": ["http://127.0.0.1:8110"]}`: preflight waits until each of them runs the '
+        "rollout's plan. Empty: no guard is asked.",
+    )
     pages: Path = Field(Path("runs/pages"), description="Folder of the page that is kept for every rollout.")
     pages_url: str | None = Field(
         None, description="Address where a web server of yours serves `pages`. Unset: files are named."

@@ -85,7 +85,8 @@ def climb(target: float, limits: Limits, most: float) -> Generator[float, Stage,
     """Yield the rates to hold, one after the other; is sent what each came to, and returns the climb.
 
     The target comes first. Where it is kept the rate doubles until it is not, else it is halved until it is;
-    then the gap is narrowed to a factor of 1.3. A stage that says nothing ends the search.
+    then the gap is narrowed to a factor of 1.3. A stage that says nothing ends the search, and so do two
+    without any usable answer: it is not the rate that this candidate fails at.
 
     Parameters
     ----------
@@ -96,13 +97,17 @@ def climb(target: float, limits: Limits, most: float) -> Generator[float, Stage,
     """
     stages = [(yield target)]
     kept, broken = _bounds(stages, limits)
-    while len(stages) < _MOST and limits.judge(stages[-1])[0] is not Held.UNCLEAR:
+    while len(stages) < _MOST and limits.judge(stages[-1])[0] is not Held.UNCLEAR and not _mute(stages):
         rate = _next(kept, broken)
         if rate is None or rate > most:
             break
         stages.append((yield rate))
         kept, broken = _bounds(stages, limits)
     return Climb(stages[0], tuple(stages), kept, broken)
+
+
+def _mute(stages: Sequence[Stage]) -> bool:
+    return len(stages) > 1 and all(stage.failed == stage.sent for stage in stages[-2:])
 
 
 def _next(kept: float | None, broken: float | None) -> float | None:

@@ -26,10 +26,11 @@ def page(found: Result, plan: Plan, written_at: datetime) -> str:
         "verdict": verdict,
         "saturates": saturates(found.climb),
         "chart": Markup(climb_chart(found, plan)),  # noqa: S704 - our own SVG, text escaped where written
+        "narrow": Markup(climb_chart(found, plan, width=360, part="narrow")),  # noqa: S704 - as above
         "stages": [
             (stage, *limits.judge(stage)) for stage in sorted(found.climb.stages, key=lambda one: one.rate)
         ],
-        "steps": steps.steps,
+        "steps": steps,
         "footnote": telling.footnote(steps),
         "told": telling,
     }

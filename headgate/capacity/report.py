@@ -9,6 +9,7 @@ from typing import Any
 
 from headgate.capacity.climb import Climb, Held, Limits
 from headgate.capacity.failures import Failures
+from headgate.capacity.figures import three
 from headgate.capacity.forecast import Forecast, forecast
 from headgate.capacity.stage import Stage
 from headgate.capacity.volume import Volume
@@ -59,10 +60,10 @@ class Result:
         """Hold the test against the plan."""
         held, words = limits_of(plan).judge(self.climb.target)
         load = plan.load or LoadTest()
-        volume = f"{load.times:g} x {self.volume.peak:.3g}/s, {self.volume.source}"
-        at = f"at {self.climb.target.rate:.3g}/s ({volume})"
+        volume = f"{load.times:g} x {three(self.volume.peak)}/s, {self.volume.source}"
+        at = f"at {three(self.climb.target.rate)}/s ({volume})"
         if self.climb.target.rate > self.asked:
-            at += f", raised from {self.asked:.3g}/s to have enough requests"
+            at += f", raised from {three(self.asked)}/s to have enough requests"
         match held:
             case Held.KEPT:
                 bears = Verdict(True, f"{at}: {words}; {saturates(self.climb)}")
@@ -106,15 +107,14 @@ def limits_of(plan: Plan) -> Limits:
 
 def saturates(found: Climb) -> str:
     """Say in words where the candidate stops keeping up."""
-    match found.kept, found.broken:
-        case None, None:
-            return "where it saturates is not known"
-        case None, broken:
-            return f"it saturates below {broken:.3g}/s"
-        case kept, None:
-            return f"it saturates above {kept:.3g}/s; its limit was not reached"
-        case kept, broken:
-            return f"it saturates between {kept:.3g}/s and {broken:.3g}/s"
+    if all(stage.failed == stage.sent for stage in found.stages):
+        return "no usable answer came at any rate"
+    if found.kept is None:
+        below = None if found.broken is None else f"it saturates below {three(found.broken)}/s"
+        return below or "where it saturates is not known"
+    if found.broken is None:
+        return f"it saturates above {three(found.kept)}/s; its limit was not reached"
+    return f"it saturates between {three(found.kept)}/s and {three(found.broken)}/s"
 
 
 def _people(found: Forecast) -> Verdict | None:
@@ -124,13 +124,13 @@ def _people(found: Forecast) -> Verdict | None:
     # A step that people surely cannot handle beats one that cannot be told.
     worst = next((step for step in doubtful if step.handled is False), doubtful[0] if doubtful else None)
     if worst is None:
-        return Verdict(True, f"people can handle {found.can_handle:g} failures a day at every step")
+        return Verdict(True, f"people can handle {found.can_handle:,g} failures a day at every step")
     if worst.failures is None:
         return Verdict(None, "failures a day cannot be forecast: no rate was kept up")
     day = worst.failures
     told = (
-        f"{day.expected:.3g} failures a day forecast at {worst.percent:g} % "
-        f"({day.low:.3g} to {day.high:.3g}); people can handle {found.can_handle:g}"
+        f"{three(day.expected)} failures a day forecast at {worst.percent:g} % "
+        f"({three(day.low)} to {three(day.high)}); people can handle {found.can_handle:,g}"
     )
     if worst.handled is None:
         return Verdict(None, f"{told}: too few requests to tell; test again with a longer `load.length`")

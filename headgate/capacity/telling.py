@@ -12,6 +12,7 @@ from rich.text import Text
 
 from headgate.capacity.climb import Held, Limits
 from headgate.capacity.failures import PerDay
+from headgate.capacity.figures import three
 from headgate.capacity.forecast import UTILISATION, Forecast, StepLoad
 from headgate.capacity.report import Result, Verdict, limits_of, saturates
 from headgate.capacity.stage import Stage
@@ -20,7 +21,7 @@ from headgate.report.terminal import plain_table
 
 _STYLES = {True: "bold green", False: "bold red", None: "bold yellow"}
 _WORDS = {True: "passes", False: "fails", None: "cannot be told yet"}
-_HELD = {Held.KEPT: "[green]kept[/]", Held.BROKEN: "[red]not kept[/]", Held.UNCLEAR: "[yellow]unclear[/]"}
+_HELD = {Held.KEPT: "green", Held.BROKEN: "red", Held.UNCLEAR: "yellow"}
 
 
 def headline(verdict: Verdict) -> str:
@@ -33,6 +34,10 @@ def result_tables(found: Result, plan: Plan) -> Group:
     verdict = found.verdict(plan)
     parts: list[RenderableType] = [
         Text(headline(verdict), style=_STYLES[verdict.passed]),
+        Text(
+            f"\nRates, through {found.plane} to {found.version}; latency counts from when a request was due",
+            style="bold",
+        ),
         _stages(found, limits_of(plan)),
         forecast_tables(found.forecast(plan)),
     ]
@@ -51,11 +56,11 @@ def forecast_tables(found: Forecast) -> Group:
         table.add_row(
             name,
             f"{step.per_day:,.0f}",
-            f"{step.per_second:.3g}/s",
+            f"{three(step.per_second)}/s",
             number(step.in_flight),
             servers(step),
             failures(step.failures),
-            handled(step),
+            handled(step, found.can_handle),
         )
     return Group(table, Text(footnote(found), style="dim"))
 
@@ -65,15 +70,15 @@ def footnote(found: Forecast) -> str:
     counted = "; ".join(f"{one.kind}: {one.events:,} of {one.n:,} ({one.source})" for one in found.kinds)
     return (
         f"Volume: {found.volume.per_day:,.0f} requests a day; {found.volume.source}: "
-        f"{found.volume.peak:.3g}/s. Servers: so many that at most {UTILISATION:.0%} of what they can have "
-        f"under way is taken in the busiest hour (Little's law). Failures: {counted or 'none counted'}; in "
-        "brackets the 95 % bounds."
+        f"{three(found.volume.peak)}/s. Servers: so many that at most {UTILISATION:.0%} of what they can "
+        "have under way is taken in the busiest hour (Little's law). Failures: "
+        f"{f'{counted}; in brackets the 95 % bounds' if counted else 'none counted'}."
     )
 
 
 def number(value: float | None) -> str:
     """Return a figure, or that there is none."""
-    return "no data" if value is None else f"{value:.3g}"
+    return "no data" if value is None else three(value)
 
 
 def servers(step: StepLoad) -> str:
@@ -85,14 +90,21 @@ def servers(step: StepLoad) -> str:
 
 def failures(day: PerDay | None) -> str:
     """Return failures per day with their bounds."""
-    return "no data" if day is None else f"{day.expected:.3g} [{day.low:.3g} to {day.high:.3g}]"
+    return "no data" if day is None else f"{three(day.expected)} [{three(day.low)} to {three(day.high)}]"
 
 
-def handled(step: StepLoad) -> str:
+def handled(step: StepLoad, can_handle: float | None) -> str:
     """Return whether people can handle a step's failures."""
+    if can_handle is None:
+        return "not asked"
     if step.failures is None:
         return "no data"
-    return {True: "enough", False: "too few", None: "-"}[step.handled]
+    return {True: "enough", False: "too few", None: "cannot be told"}[step.handled]
+
+
+def how(held: Held) -> str:
+    """Return how a rate went."""
+    return {Held.KEPT: "kept up", Held.BROKEN: "not kept up", Held.UNCLEAR: "unclear"}[held]
 
 
 def result_json(found: Result, plan: Plan) -> dict[str, Any]:
@@ -114,18 +126,19 @@ def forecast_json(found: Forecast) -> dict[str, Any]:
 
 
 def _stages(found: Result, limits: Limits) -> Table:
-    title = f"Stages, through {found.plane}, {found.version}; latency counts from when a request was due"
     stages = sorted(found.climb.stages, key=lambda stage: stage.rate)
-    names = [f"{stage.rate:.3g}/s" for stage in stages]
-    table = plain_table(
-        "rate", "sent", "p50 ms", "p95 ms", "p99 ms", "faulty", "under way", "", names=names, title=title
-    )
+    names = [f"{three(stage.rate)}/s" for stage in stages]
+    table = plain_table("rate", "", "p50 ms", "p95 ms", "p99 ms", "faulty", "sent", "under way", names=names)
     for stage, name in zip(stages, names, strict=True):
         table.add_row(
-            name, f"{stage.sent:,}", number(stage.p50), number(stage.p95), number(stage.p99), _faulty(stage),
-            number(stage.in_flight), _HELD[limits.judge(stage)[0]],
+            name, _kept(limits.judge(stage)[0]), number(stage.p50), number(stage.p95), number(stage.p99),
+            _faulty(stage), f"{stage.sent:,}", number(stage.in_flight),
         )  # fmt: skip
     return table
+
+
+def _kept(held: Held) -> str:
+    return f"[{_HELD[held]}]{how(held)}[/]"
 
 
 def _faulty(stage: Stage) -> str:

@@ -57,4 +57,4 @@ def volume_of(at: pa.ChunkedArray, days: float, pilot: float | None = None) -> V
     per_day = len(dated) / days
     if pilot is not None:
         return Volume(per_day, pilot, "the plan's `load.pilot`")
-    return Volume(per_day, busiest / _HOUR_S, f"the busiest hour, {busiest} requests")
+    return Volume(per_day, busiest / _HOUR_S, f"the busiest hour, {busiest:,} requests")

@@ -5,7 +5,7 @@ A module of commands hangs them up when it is imported; the order here is that o
 
 from headgate.cli import (  # isort: skip
     rollouts, status, glance, monitoring, retraining, power, load, backtest, premortem, parity, profile,
-    drift, sample, people, signoffs, approvers, review, guard, stops, audit, stacks, automations,
+    drift, sample, people, signoffs, approvers, review, review_page, guard, stops, audit, stacks, automations,
     doctor, plane,
 )  # fmt: skip
 from headgate.cli.root import app
@@ -30,6 +30,7 @@ __all__ = [
     "profile",
     "retraining",
     "review",
+    "review_page",
     "rollouts",
     "sample",
     "signoffs",

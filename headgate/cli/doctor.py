@@ -32,7 +32,8 @@ def doctor(
     """Say what of this installation is missing, and what to do about it; exit 1 if anything is.
 
     Looks at settings, store, Prefect with its pool, worker, deployments and automations, approvers, alerts,
-    planes, models, the last ticks, clock and disk. Changes nothing, and works with anything down.
+    planes, guards, models, golden examples, the last ticks, clock and disk. Changes nothing, and works with
+    anything down.
     """
     settings, findings = _look(prefect_file)
     if as_json:
@@ -54,7 +55,7 @@ def doctor(
 def _look(prefect_file: Path) -> tuple[tuple[Origin, ...], list[Finding]]:
     from headgate.adapters.settings import origins
     from headgate.errors import InputError
-    from tasks import checks_here, checks_prefect, wiring
+    from tasks import checks_guard, checks_here, checks_parity, checks_prefect, wiring
     from tasks.checkup import look_over, missing
 
     try:
@@ -69,7 +70,9 @@ def _look(prefect_file: Path) -> tuple[tuple[Origin, ...], list[Finding]]:
         "alerts": checks_here.alerts_go_somewhere,
         "Envoy": checks_here.envoy_is_installed,
         "planes": checks_here.planes,
+        "guards": checks_guard.guards,
         "models": checks_here.model_servers,
+        "parity": checks_parity.golden_examples,
         "ticks": checks_here.ticks,
     }
     return settings, look_over(looks, _SECONDS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -91,17 +90,19 @@ def serve(
 def drain(
     plan: PlanPath,
     plane: PlaneUrl = None,
-    patience: Annotated[str, typer.Option("--for", help="How long to go on at most, e.g. 5m.")] = "1m",
+    patience: Annotated[str, typer.Option("--for", help="How long to go on, e.g. 1h.")] = "5m",
+    replica: Annotated[
+        str, typer.Option(help="Name that its log is kept under; two drains at once need different ones.")
+    ] = "drain",
     as_json: AsJson = False,
 ) -> None:
     """Ask the models what is in the queue, until it is empty or time is up. Exit 1 if something is left.
 
-    A guard that serves does this by itself; this is for one that does not serve any more.
+    A guard that serves does this by itself; this is for one that does not serve any more. What a guard
+    had under way when it died is free after some minutes.
     """
-    from tasks.guarding import drainer
-
     seconds = duration("--for", patience).total_seconds()
-    done = asyncio.run(_drained(lambda: drainer(_loaded(plan), plane), seconds, quiet=as_json))
+    done = asyncio.run(_drained(_loaded(plan), _name(replica), plane, seconds, quiet=as_json))
     if as_json:
         print_json(
             {
@@ -128,12 +129,15 @@ def openapi(plan: PlanPath) -> None:
     print_json(document(loaded, Door(loaded, str).columns))
 
 
-async def _drained(made: Callable[[], Drainer], seconds: float, *, quiet: bool) -> Drained:
-    drainer = made()
+async def _drained(plan: Plan, replica: str, plane: str | None, seconds: float, *, quiet: bool) -> Drained:
+    from tasks.guarding import drain as draining
+
+    made = draining(plan, replica, plane)
     try:
-        return await _rounds(drainer, seconds, quiet=quiet)
+        return await _rounds(made.drainer, seconds, quiet=quiet)
     finally:
-        await drainer.close()
+        await made.drainer.close()
+        made.lock.close()
 
 
 async def _rounds(drainer: Drainer, seconds: float, *, quiet: bool) -> Drained:
@@ -144,7 +148,10 @@ async def _rounds(drainer: Drainer, seconds: float, *, quiet: bool) -> Drained:
     while True:
         done = await drainer.round()
         total = Drained(
-            total.answered + done.answered, done.put_off, total.expired + done.expired, done.waiting
+            total.answered + done.answered,
+            total.put_off + done.put_off,
+            total.expired + done.expired,
+            done.waiting,
         )
         if not done.waiting or asyncio.get_running_loop().time() >= until:
             return total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -11,6 +11,22 @@ from rich.markup import escape
 from headgate.cli.options import AsJson, ServiceName
 from headgate.cli.root import SEEING, app, out, print_json, told
 from headgate.errors import InputError
+from headgate.plan.model import ALL
+from headgate.ports import Observed
+from headgate.rollout.state import PlaneView
+
+if TYPE_CHECKING:
+    from tasks.planes import Held, Verified
+
+_ALONE = "none: the incumbent serves alone"
+#: What the next tick does about each view, the mildest first.
+_NEXT = {
+    PlaneView.AGREES: "",
+    PlaneView.BEHIND: "applies the record again",
+    PlaneView.UNREACHABLE: "starts it, at the share that its files hold",
+    PlaneView.DISAGREES: "takes the lower share, records an incident and waits for an operator",
+}
+_OVER = "does nothing: the rollout is over; run the plane's `start`, or start the next rollout"
 
 plane = typer.Typer(
     no_args_is_help=True,
@@ -46,16 +62,16 @@ def show(service: ServiceName, as_json: AsJson = False) -> None:
             }
         )
         return
-    rows = [
-        ("rollout", seen.rollout or "none: the incumbent serves alone"),
+    _table(
+        ("rollout", escape(seen.rollout) if seen.rollout else _ALONE),
         *([] if parts else [("share", _share(seen.share_bp, mirror=seen.mirror))]),
         *((f"slice {part.name}", _share(part.share_bp, mirror=part.mirror)) for part in parts),
         ("generation", f"{seen.generation}, token {seen.token}" if seen.rollout else "-"),
-        ("serves on", f"port {found.port}, {found.kind} in {found.folder}"),
-        ("start", f"{found.start} (for a supervisor)" if found.start else "never started from here"),
-    ]
-    for what, text in rows:
-        out.print(f"[dim]{what:<12}[/]{escape(text)}", highlight=False, soft_wrap=True)
+        ("kind", found.kind),
+        ("port", str(found.port)),
+        ("folder", escape(str(found.folder))),
+        ("start", "`start` in its folder, for a supervisor" if found.start else "never started from here"),
+    )
 
 
 @plane.command(epilog="Example: `headgate plane verify flight-delays`, from a monitor of yours")
@@ -64,24 +80,21 @@ def verify(service: ServiceName, as_json: AsJson = False) -> None:
     """Hold the plane's report against the record. Exit 1 unless they agree; the next tick acts on it."""
     from tasks import planes
 
-    rollout, held = planes.verify(service)
-    fine = all(one.view.value == "agrees" for one in held)
+    found = planes.verify(service)
     if as_json:
-        slices = [
-            {
-                "slice": one.slice,
-                "view": one.view.value,
-                "recorded_bp": one.recorded_bp,
-                "recorded_generation": one.recorded_generation,
-            }
-            for one in held
-        ]
-        print_json({"service": service, "rollout": rollout, "agrees": fine, "slices": slices})
-    for one in () if as_json else held:
-        said = f"{one.recorded_bp / 100:g} % at generation {one.recorded_generation} on record of {rollout}"
-        colour = "green" if one.view.value == "agrees" else "red"
-        out.print(f"{one.slice}: [{colour}]plane {one.view.value}[/]: {said}", highlight=False)
-    if not fine:
+        _verified_as_json(service, found)
+    else:
+        worst = max((one.view for one in found.slices), key=list(_NEXT).index)
+        acts = _OVER if found.over else _NEXT[worst]
+        _table(
+            ("on record", f"{found.rollout}, generation {max(s.recorded_generation for s in found.slices)}"),
+            ("in force", _in_force(found.observed)),
+            *(("share" if one.slice == ALL else f"slice {one.slice}", _held(one)) for one in found.slices),
+            *([] if found.agrees else [("next tick", acts)]),
+        )
+    if found.why:
+        typer.echo(f"headgate: {found.why}", err=True)
+    if not found.agrees:
         raise typer.Exit(1)
 
 
@@ -94,7 +107,9 @@ def render(
     ],
     kind: Annotated[
         str | None,
-        typer.Option("--as", help="envoy, haproxy or gateway; default: the plan's.", show_default=False),
+        typer.Option(
+            "--as", help="envoy, haproxy, gateway or openfeature; default: the plan's.", show_default=False
+        ),
     ] = None,
     percent: Annotated[
         float | None,
@@ -120,6 +135,42 @@ def render(
             typer.echo(f"# ---- {name}\n{text.rstrip()}\n")
 
 
+def _in_force(seen: Observed | None) -> str:
+    if seen is None:
+        return "nobody knows: the plane does not answer"
+    return f"{seen.rollout}, generation {seen.generation}" if seen.rollout else _ALONE
+
+
+def _held(one: Held) -> str:
+    recorded = f"{one.recorded_bp / 100:g} %"
+    if one.view is PlaneView.AGREES:
+        return f"[green]agrees[/]: {recorded}"
+    served = "" if one.served_bp is None else f", {one.served_bp / 100:g} % in force"
+    return f"[red]{one.view.value}[/]: {recorded} on record{served}"
+
+
+def _verified_as_json(service: str, found: Verified) -> None:
+    seen = found.observed
+    print_json(
+        {
+            "service": service,
+            "rollout": found.rollout,
+            "agrees": found.agrees,
+            "in_force": None if seen is None else {"rollout": seen.rollout, "generation": seen.generation},
+            "slices": [
+                {
+                    "slice": one.slice,
+                    "view": one.view.value,
+                    "recorded_bp": one.recorded_bp,
+                    "recorded_generation": one.recorded_generation,
+                    "served_bp": one.served_bp,
+                }
+                for one in found.slices
+            ],
+        }
+    )
+
+
 def _put(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,3 +181,9 @@ def _put(path: Path, text: str) -> None:
 
 def _share(share_bp: int, *, mirror: bool) -> str:
     return f"{share_bp / 100:g} %{', mirrored' if mirror else ''}"
+
+
+def _table(*rows: tuple[str, str]) -> None:
+    wide = max(len(what) for what, _ in rows)
+    for what, text in rows:
+        out.print(f"[dim]{escape(what):<{wide}}[/]  {text}", highlight=False, soft_wrap=True)

@@ -1,20 +1,21 @@
-"""The review queue: what waits for people, what they say, how answers are taken, and the page for it."""
+"""The review queue: what waits for people, what they say, and how answers are taken."""
 
 from __future__ import annotations
 
-from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
 
 from headgate.cli.options import AsJson, Now, ServiceName, Who, when
 from headgate.cli.root import SAYING, app, out, print_json, told
-from headgate.errors import InputError
 from headgate.report.terminal import plain_table
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from headgate.review.case import Queued
 
 review = typer.Typer(
@@ -66,9 +67,12 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """Show the cases that wait, the oldest first."""
+    from headgate.adapters.review_page.showing import printable
     from headgate.adapters.store import reviews
+    from tasks.adopting import refuse_unknown
     from tasks.wiring import build
 
+    refuse_unknown(service)
     found = reviews.waiting(build().engine, service, most)
     if as_json:
         print_json([_as_json(one) for one in found])
@@ -85,13 +89,47 @@ def list_(
         side = case.side.value if case.side else "-"
         table.add_row(
             str(one.id),
-            escape(case.request_id),
+            escape(printable(case.request_id)),
             case.reason.value,
             answer,
             side,
             f"{one.queued_at:%Y-%m-%d %H:%M}",
         )
     out.print(table)
+    all_, _ = reviews.backlog(build().engine, service)
+    if all_ > len(found):
+        out.print(f"{len(found)} of {all_:,} are shown; --most shows more", style="dim", highlight=False)
+
+
+@review.command()
+@told
+def show(number: CaseNumber, now: Now = None, as_json: AsJson = False) -> None:
+    """Show one case: the answer, why people are asked, what the models were told, what was said of it."""
+    from headgate.adapters.review_page.showing import shown
+    from headgate.adapters.store import reviews
+    from tasks.adopting import plan_of_service
+    from tasks.wiring import build
+
+    one = reviews.get(build().engine, number)
+    if as_json:
+        print_json(_as_json(one))
+        return
+    case = shown(one, plan_of_service(one.case.service), when(now))
+    sure = "" if case.sure is None else f", {case.sure} % sure"
+    out.print(Text(f"{case.question} {case.answer or 'nobody answered'}{sure}", style="bold"))
+    out.print(Text(f"case {one.id}: {case.reason}"))
+    out.print(_pairs(case.facts))
+    out.print(Text("\nWhat the models were told", style="bold"))
+    out.print(_pairs(case.inputs))
+    if one.decided is not None:
+        _told(one, as_json=False)
+
+
+def _pairs(values: Mapping[str, str]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for name, value in values.items():
+        table.add_row(Text(name, style="dim"), Text(value, overflow="fold"))
+    return table
 
 
 @review.command()
@@ -144,64 +182,6 @@ def withdraw(
     from headgate.review.case import Ruling
 
     _ruled(number, Ruling.WITHDRAWN, who, comment, now, as_json=as_json)
-
-
-@review.command()
-@told
-def serve(
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option("--port", min=0, max=65_535, help="Port; 0: any that is free.")
-    ] = 8_300,
-    name: Annotated[
-        list[str] | None,
-        typer.Option("--name", help="A host name the page is asked for by; more than once for several."),
-    ] = None,
-    who: Annotated[
-        str | None,
-        typer.Option("--as", help="Your own page: no sign-in, all that is said is yours. On loopback only."),
-    ] = None,
-    certificate: Annotated[
-        Path | None, typer.Option("--certificate", help="TLS: certificate chain (PEM).")
-    ] = None,
-    key: Annotated[Path | None, typer.Option("--key", help="TLS: private key (PEM).")] = None,
-) -> None:
-    """Serve the page on which reviewers look at cases, until Ctrl-C.
-
-    People sign in with a code of `headgate approver code`, as approvers do. Keys: C confirm, O it should be
-    otherwise, U cannot be told, S skip, W why, Z take back, Q standing. Beyond this machine give it TLS.
-    """
-    if who is not None and not _is_loopback(host):
-        raise InputError(
-            f"--as: asked a page without sign-in; found --host {host}, which others reach; leave it out"
-        )
-    if (certificate is None) != (key is None):
-        raise InputError("asked --certificate and --key together; found one of them; give both")
-    for option, file in (("--certificate", certificate), ("--key", key)):
-        if file is not None and not file.is_file():
-            raise InputError(f"{option}: asked a PEM file; found none at {file}; name the right one")
-    import uvicorn
-
-    from headgate.adapters.review_page import app as page
-    from tasks.adopting import desk_of
-
-    hosts = [*(name or []), host, "localhost", "127.0.0.1", "[::1]"]
-    config = uvicorn.Config(
-        page(desk_of(who), hosts), host=host, port=port, log_level="warning", access_log=False,
-        ssl_certfile=certificate, ssl_keyfile=key, server_header=False,
-    )  # fmt: skip
-    server = uvicorn.Server(config)
-    sock = config.bind_socket()
-    scheme = "https" if certificate else "http"
-    out.print(f"review page: {scheme}://{host}:{sock.getsockname()[1]} (Ctrl-C ends it)", highlight=False)
-    server.run(sockets=[sock])
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _ruled(number: int, ruling: Any, who: str, comment: str, now: str | None, *, as_json: bool) -> None:

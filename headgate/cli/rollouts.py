@@ -13,13 +13,17 @@ from headgate.cli.options import AsJson, Now, PlanPath, ServiceName, when, windo
 from headgate.cli.root import BEFORE, RUNNING, app, out, print_json, told
 from headgate.errors import InputError, PlanError
 from headgate.plan import load_plan
+from headgate.plan.guard_notes import worth_knowing
 from headgate.plan.model import ALL
 
 
 @app.command(rich_help_panel=BEFORE)
 @told
 def validate(plan: PlanPath, as_json: AsJson = False) -> None:
-    """Check a plan: every error with its line, what was asked, what was found, what to do. Exit 2 if any."""
+    """Check a plan: every error with its line, what was asked, what was found, what to do. Exit 2 if any.
+
+    What is allowed and yet should be known is told as a note.
+    """
     try:
         loaded = load_plan(plan)
     except PlanError as err:
@@ -31,8 +35,10 @@ def validate(plan: PlanPath, as_json: AsJson = False) -> None:
         ]
         print_json({"plan": str(plan), "valid": False, "problems": problems})
         raise typer.Exit(err.exit_code) from None
+    notes = worth_knowing(loaded)
     if as_json:
-        print_json({"plan": str(plan), "valid": True, "plan_hash": loaded.hash, "problems": []})
+        told_of = {"plan_hash": loaded.hash, "problems": [], "notes": list(notes)}
+        print_json({"plan": str(plan), "valid": True, **told_of})
         return
     climbs = "; ".join(
         ("" if name == ALL else f"{name}: ") + " -> ".join(f"{step.percent:g}" for step in steps) + " %"
@@ -43,6 +49,8 @@ def validate(plan: PlanPath, as_json: AsJson = False) -> None:
         highlight=False,
     )
     out.print(f"plan hash {loaded.hash}", highlight=False)
+    for note in notes:
+        out.print(f"[yellow]note[/]  {escape(note)}", highlight=False)
 
 
 @app.command(rich_help_panel=RUNNING)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from headgate.plan.model import ALL
 from headgate.report.formats import lasting, percent, when
 from headgate.report.glance import Due, Glance
-from headgate.report.missing import Need, earliest, needs
+from headgate.report.missing import REVIEWERS, Need, earliest, needs
 from headgate.report.todo import Todo, todo
 from headgate.report.words import OUTCOMES, listed, waiting_sentence
 from headgate.rollout.state import Phase
@@ -165,12 +165,20 @@ def _next_live(one: Glance) -> Iterator[str]:
     if one.plan is None:
         return
     if soonest is None:
-        yield "When it may go on cannot be told yet: more requests and outcomes have to come in first."
+        yield f"When it may go on cannot be told yet: {_first(one)}."
     else:
         approve = " if enough people agree" if one.next_step and one.next_step.approval else ""
         what = _towards(one).removeprefix("to ")
         then = "with the next tick" if soonest <= one.now else f"on {when(soonest)} at the earliest"
         yield f"It may {what} {then}{approve}."
+
+
+def _first(one: Glance) -> str:
+    """Return what has to come in first, where nobody can tell when."""
+    unknown = {need.what for need in needs(one) if need.met is False and need.ready_at is None}
+    people = ["reviewers have to catch up"] if REVIEWERS in unknown else []
+    data = unknown - {REVIEWERS, "calendar", "approval"} or not people
+    return f"{listed([*(['more requests and outcomes have to come in'] if data else []), *people])} first"
 
 
 def _ends(limit: Due, one: Glance) -> str:

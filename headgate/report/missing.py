@@ -8,12 +8,17 @@ from datetime import datetime, timedelta
 from headgate.plan.applies import carries, gate_applies
 from headgate.plan.calendar import OpenHours
 from headgate.plan.model import Gate, Plan
-from headgate.report.formats import count, e_value, estimate, interval, percent, when
+from headgate.plan.reviewing import Review
+from headgate.report.formats import count, e_value, estimate, interval, lasting, percent, when
 from headgate.report.glance import Glance
 from headgate.report.narration import question
-from headgate.rollout.state import Phase, Waiting
+from headgate.rollout.state import Move, Phase, Waiting
 from headgate.verdicts import GateVerdict, Role, Verdict
 
+#: What a need of people who look at answers is called.
+REVIEWERS = "reviewers"
+#: What is only looked at where reviewers keep up.
+_LATER = frozenset({Waiting.SAMPLES, Waiting.DWELL, Waiting.LABELS, Waiting.CALENDAR, Waiting.APPROVAL})
 #: A pace this slow is none: nobody waits ten years for a gate.
 _FOREVER = timedelta(days=3_650)
 
@@ -46,6 +51,8 @@ def needs(one: Glance) -> tuple[Need, ...]:
         return ()
     rises = one.next_step is not None
     found = [*_gates(one, one.plan), *_times(one)]
+    if rises and one.plan.review is not None:
+        found.append(_reviewers(one, one.plan.review))
     if rises:
         found.append(_calendar(one, one.plan))
     if rises and one.next_step and one.next_step.approval:
@@ -150,6 +157,20 @@ def _labels(one: Glance, due: datetime) -> Need:
     seen = due <= one.last.at
     said = f"complete since {when(due)}" if seen else f"were due on {when(due)}: the next tick sees them"
     return Need("labels", True if seen else None, said)
+
+
+def _reviewers(one: Glance, rule: Review) -> Need:
+    """Return whether the people who look at answers keep up, as far as the last tick looked."""
+    asked = (
+        f"asked: at most {rule.capacity} cases a day at that step, none waiting longer than "
+        f"{lasting(rule.max_age)}"
+    )
+    if Waiting.REVIEW_CAPACITY in one.state.waiting_for:
+        return Need(REVIEWERS, False, f"do not keep up, or would not at that step; {asked}")
+    held = one.decision.move in (Move.HOLD, Move.ASK) and one.state.paused is None
+    if held and set(one.state.waiting_for) <= _LATER:
+        return Need(REVIEWERS, True, "keep up, and would at that step")
+    return Need(REVIEWERS, None, f"looked at by the next tick; {asked}")
 
 
 def _calendar(one: Glance, plan: Plan) -> Need:

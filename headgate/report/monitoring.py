@@ -9,7 +9,9 @@ from typing import Any
 
 from headgate.performance.episodes import Episode, episode
 from headgate.performance.monitored import Monitored, Word
+from headgate.plan.reviewing import Review
 from headgate.report.formats import NO_DATA, lasting, number, when
+from headgate.review.adoption import Adoption
 
 #: Words of a window or a cohort in which something was judged.
 JUDGED = frozenset({Word.QUIET, Word.MOVED, Word.DRIFT})
@@ -38,6 +40,8 @@ class Watch:
         From when on this version serves alone.
     metric, tolerance
         The loss that is watched, and the change of it that counts as none; None where no gate has one.
+    taken, review
+        How people took the answers of late, and what the plan asks of them; None where it asks nobody.
     windows, cohorts, live
         Findings of each kind, those before ``since`` included.
     silent
@@ -60,6 +64,8 @@ class Watch:
     metric: str | None = None
     tolerance: float | None = None
     under_way: str = ""
+    taken: Adoption | None = None
+    review: Review | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property

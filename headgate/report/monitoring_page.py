@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from headgate.report import reviewers
 from headgate.report.document import render
 from headgate.report.formats import NO_DATA, lasting, number, when
 from headgate.report.monitoring import Watch, drifts, facts_of, sentences, word_of
@@ -39,6 +40,8 @@ def page(watch: Watch) -> str:
         "parts": parts_of(watch),
         "check": check_words(watch),
         "events": events_of(watch),
+        "taken": reviewers.sentences(watch.taken) if watch.taken else [],
+        "taken_facts": reviewers.facts(watch.taken, watch.review) if watch.taken else {},
         "lasting": lasting,
         "moment": when,
     }

@@ -11,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from headgate.plan.model import Gate
-from headgate.report import formats, narration, words
+from headgate.report import formats, narration, reviewers, words
 from headgate.report.story import Story
 from headgate.rollout.state import Move, Outcome
 from headgate.verdicts import GateVerdict
@@ -78,6 +78,7 @@ def _environment() -> Environment:
     made.tests["demo_operator"] = _is_demo
     made.globals.update(
         narration=narration,
+        reviewers=reviewers,
         words=words,
         interval=formats.interval,
         gate_of=_gate_of,

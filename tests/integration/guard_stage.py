@@ -109,6 +109,7 @@ def standing(
     *,
     plane_url: str | None = None,
     every: float = 0.05,
+    replica: str = "one",
 ) -> Iterator[Stage]:
     """Serve a guard on a free loopback port, in a thread of its own."""
     settings = settings_in(home, home=home, store_url=f"sqlite:///{home}/store.db")
@@ -116,7 +117,7 @@ def standing(
     asked = type(asked).model_validate(asked.canonical() | urls)
     reviews = Reviews()
     with wiring.use(wiring.Wiring(None, None, None, settings)):  # type: ignore[arg-type]  # it needs none of them
-        made = guarding.stand(asked, "one", plane_url or plane.url)
+        made = guarding.stand(asked, replica, plane_url or plane.url)
     made.guard.resolver._looking._reviews = reviews
     config = uvicorn.Config(
         guard_app(made.guard, body_patience=0.5, every=every), host="127.0.0.1", port=0, log_level="critical",

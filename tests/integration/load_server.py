@@ -1,9 +1,9 @@
 """A candidate in a process of its own, that keeps up, stalls, is slow, or is no server at all.
 
-    python load_server.py PORT VERSION fine|serial|stalling|silent|garbage|closing
+    python load_server.py PORT VERSION fine|serial|stalling|failing|late|silent|garbage|closing
 
 One request after the other in ``serial``: 3 ms each, so it saturates below 334 a second. ``stalling``
-stands still for 0.4 s of every second.
+stands still for 0.4 s of every second, ``late`` answers each request after 0.4 s, ``failing`` with a 500.
 """
 
 from __future__ import annotations
@@ -45,6 +45,10 @@ class Server(asyncio.Protocol):
                 time.sleep(_SERIAL_S)
             case "stalling" if time.time() % 1 < 0.05:
                 time.sleep(_STALL_S)
+            case "failing":
+                return self.wire.write(b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n")
+            case "late":
+                return asyncio.get_running_loop().call_later(_STALL_S, self.say, self.right())
             case "silent":
                 return None
             case "garbage":
@@ -52,8 +56,11 @@ class Server(asyncio.Protocol):
             case "closing":
                 self.wire.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
                 return self.wire.close()
+        return self.say(self.right())
+
+    def right(self):
         tensor = {"name": "p", "shape": [1], "datatype": "FP64", "data": [0.25]}
-        return self.say({"model_name": "delays", "model_version": self.version, "outputs": [tensor]})
+        return {"model_name": "delays", "model_version": self.version, "outputs": [tensor]}
 
     def say(self, body):
         text = json.dumps(body).encode()

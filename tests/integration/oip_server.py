@@ -28,7 +28,8 @@ def by_distance(columns: Columns) -> list[Any]:
 class Server:
     """What it does now; a test changes it while it runs.
 
-    ``fault(call)`` may return a Response instead of an answer; ``call`` counts from 0.
+    ``fault(call)`` may return a Response instead of an answer; ``call`` counts from 0. ``headers`` are those
+    of the last request.
     """
 
     url: str = ""
@@ -40,6 +41,7 @@ class Server:
     under_way: int = 0
     most_under_way: int = 0
     seen: list[dict[str, Any]] = field(default_factory=list)
+    headers: dict[str, str] = field(default_factory=dict)
 
     async def infer(self, request: Request) -> Response:
         call, self.calls = self.calls, self.calls + 1
@@ -48,6 +50,7 @@ class Server:
         try:
             body = orjson.loads(await request.body())
             self.seen.append(body)
+            self.headers = dict(request.headers)
             fault = self.fault(call)
             if self.delay:
                 await asyncio.sleep(self.delay)

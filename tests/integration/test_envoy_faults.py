@@ -16,27 +16,17 @@ import pytest
 
 from headgate.adapters.planes.envoy import EnvoyPlane
 from headgate.errors import PlaneRefused, PlaneUnavailable
-from tests.integration.envoy_stage import Stage, Upstream, free_port, split_of
+from tests.integration.envoy_stage import Upstream, free_port, split_of
 from tests.integration.plane_conformance import read
+from tests.integration.proxy_stage import stage, upstreams
 
+__all__ = ["stage", "upstreams"]  # fixtures
 pytestmark = pytest.mark.envoy
 
 
-@pytest.fixture(scope="module")
-def upstreams():
-    both = Upstream("incumbent"), Upstream("candidate")
-    yield both
-    for upstream in both:
-        upstream.stop()
-
-
 @pytest.fixture
-def stage(tmp_path, upstreams):
-    for upstream in upstreams:
-        upstream.behave()
-    stage = Stage(tmp_path, *upstreams)
-    yield stage
-    stage.close()
+def proxy():
+    return EnvoyPlane
 
 
 def pid_of(stage, name="plane"):

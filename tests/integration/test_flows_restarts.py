@@ -20,7 +20,7 @@ from deployments.processes import Processes, answers, free_port
 from flows.advance import advance
 from headgate.adapters import store
 from headgate.adapters.planes.envoy import EnvoyPlane
-from headgate.adapters.planes.envoy_files import read_json
+from headgate.adapters.planes.folder import read_json
 from headgate.errors import PlaneUnavailable
 from headgate.evidence import RateSum, Source
 from headgate.ports import Side

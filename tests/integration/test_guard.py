@@ -1,16 +1,21 @@
 """The guard over real HTTP: what a caller gets, whatever happens behind it."""
 
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from starlette.responses import Response
 
+from headgate.adapters.guard import draining, queue
 from headgate.adapters.lake import Lake
 from headgate.adapters.places import place_of
 from headgate.contract import check
 from headgate.errors import InputError, StoreError
 from headgate.tables import clean_requests
+from tasks import wiring
+from tasks.guard_check import guard_checks
+from tests.builders import settings_in
 from tests.integration.guard_stage import INPUT, fails, says, small_plan, standing, told
 from tests.integration.oip_server import serve
 
@@ -34,7 +39,7 @@ def stand(servers, tmp_path):
         server.seen.clear()
 
     def open_one(**changes):
-        more = {"plane_url": changes.pop("plane_url", None), "every": changes.pop("every", 0.05)}
+        more = {name: changes.pop(name) for name in ("plane_url", "every", "replica") if name in changes}
         return standing(tmp_path, small_plan(**changes), plane, incumbent, **more)
 
     return open_one
@@ -285,6 +290,71 @@ def test_a_queued_request_is_answered_later_once_and_its_id_means_that_request_f
         assert told(stage.ask("r1"))["outputs"] == first  # what was recorded is the answer
         assert stage.client.get("/v2/guard").json()["queue"] == {"waiting": 0, "oldest": None}
         assert stage.client.get("/v2/requests/never").status_code == 404
+
+
+def test_m20_several_guards_drain_one_queue_and_nothing_is_lost_or_answered_twice(stand, monkeypatch):
+    monkeypatch.setattr(draining, "_FIRST", timedelta(milliseconds=200))
+    queues = {"serving": {"fallback": ["incumbent", "queue"], "circuit": {"min_calls": 9999}}}
+    with stand(**queues) as one, stand(**queues, replica="two") as two:
+        one.plane.fault = lambda _call: fails(503)
+        names = [f"r{i}" for i in range(40)]
+        assert {(one, two)[i % 2].ask(name).status_code for i, name in enumerate(names)} == {202}
+        one.plane.fault = lambda call: says(call / 1000)
+        until = time.monotonic() + 20
+        while two.client.get("/v2/guard").json()["queue"]["waiting"] and time.monotonic() < until:
+            time.sleep(0.02)
+        answers = [
+            {stage.client.get(f"/v2/requests/{name}").content for stage in (one, two)} for name in names
+        ]
+        assert all(len(both) == 1 for both in answers)  # whichever guard is asked
+        assert len(set.union(*answers)) == 40  # to each its own
+        # Who drains how many is chance.
+        assert sum(stage.counts.get("drained{recorded=true}", 0) for stage in (one, two)) == 40
+
+
+def test_m20_a_queue_that_does_not_answer_keeps_no_caller_and_the_next_one_stands_in(stand, monkeypatch):
+    monkeypatch.setattr(queue, "PATIENCE", 0.1)
+    with stand(serving={"fallback": ["incumbent", "queue", {"safe_default": 0.2}]}, every=60) as stage:
+        stage.plane.fault = lambda _call: fails(503)
+        hangs = threading.Event()
+        for name in ("find", "put"):
+            monkeypatch.setattr(stage.guard.resolver.queue, name, lambda *_: hangs.wait(20))
+        response = stage.ask("r1")
+        hangs.set()
+        assert (response.status_code, response.headers["x-headgate-decision"]) == (200, "safe_default")
+
+
+@pytest.mark.parametrize("asked", ["inf", "1e308", "nan", "-1", "tomorrow", ""])
+def test_whatever_a_model_says_of_when_to_come_back_is_no_error_of_the_guard(stand, asked):
+    with stand() as stage:
+        stage.plane.fault = lambda _call: fails(429, retry_after=asked)
+        response = stage.ask()
+        assert response.status_code == 429
+        assert 1 <= int(response.headers["retry-after"]) <= 86_400
+
+
+def test_m19_preflight_waits_until_every_guard_of_the_service_runs_this_very_plan(stand, tmp_path):
+    with stand() as stage:
+        mine, other = stage.guard.plan, small_plan(watch="3d")
+        runs, gone = str(stage.client.base_url), "http://127.0.0.1:1"
+
+        def looked_at(plan, *urls):
+            named = settings_in(tmp_path, guard_urls={"flight-delays": urls} if urls else {})
+            with wiring.use(wiring.Wiring(None, None, None, named)):
+                return [(check.passed, check.reason) for check in guard_checks(plan)]
+
+        assert looked_at(mine) == []
+        assert looked_at(mine, runs) == [(True, "the guard runs this plan")]
+        ((passed, why),) = looked_at(other, runs)
+        assert passed is None
+        assert why.startswith(f"the guard at {runs} runs the plan flights-gbm ({mine.hash[:12]}), not")
+        ((passed, why),) = looked_at(mine, runs, gone)
+        assert (passed, why) == (
+            None, f"the guard at {gone} does not answer (ConnectError): start it with this plan",
+        )  # fmt: skip
+        ((passed, why),) = looked_at(mine, stage.plane.url)  # somebody else listens there
+        assert passed is None
+        assert "HEADGATE_GUARD_URLS" in why
 
 
 def test_m19_the_log_is_the_request_log_that_shadow_windows_read(stand, tmp_path):

@@ -1,6 +1,7 @@
 """Nothing a caller can send is more than a 4xx with problem details: fuzzed over the guard's own document."""
 
 import socket
+from datetime import UTC, datetime
 
 import pytest
 import schemathesis
@@ -98,13 +99,13 @@ def test_m19_headers_that_cannot_be_meant_are_refused(stage, headers):
 
 
 def test_a_missing_entity_is_the_request_itself_and_internal_headers_are_not_passed_on(stage):
-    from datetime import UTC, datetime
-
-    stage.plane.seen.clear()
     hostile = {"x-rollout-side": "candidate", "x-envoy-retry-on": "5xx", "x-headgate-decision": "served"}
     row = body(source="noaa", weather_at=datetime.now(UTC).isoformat())
-    assert stage.client.post(INFER, json=row, headers=hostile).status_code == 200
+    response = stage.client.post(INFER, json=row, headers=hostile)
+    assert (response.status_code, response.headers["x-headgate-decision"]) == (200, "served")
     assert stage.counts["no_entity"] >= 1
+    passed_on = {name for name in stage.plane.headers if name.startswith("x-")}
+    assert passed_on == {"x-request-id", "x-request-at"}
 
 
 def test_a_caller_that_never_finishes_is_told_so_and_does_not_hold_the_guard(stage):

@@ -15,27 +15,16 @@ from headgate.adapters.planes.haproxy import HAProxyPlane
 from headgate.adapters.planes.haproxy_admin import RuntimeSocket
 from headgate.errors import PlaneRefused, PlaneUnavailable
 from headgate.ports import Side
-from tests.integration.envoy_stage import Stage, Upstream
 from tests.integration.plane_conformance import read
+from tests.integration.proxy_stage import stage, upstreams
 
+__all__ = ["stage", "upstreams"]  # fixtures
 pytestmark = pytest.mark.haproxy
 
 
-@pytest.fixture(scope="module")
-def upstreams():
-    both = Upstream("incumbent"), Upstream("candidate")
-    yield both
-    for upstream in both:
-        upstream.stop()
-
-
 @pytest.fixture
-def stage(tmp_path, upstreams):
-    for upstream in upstreams:
-        upstream.behave()
-    stage = Stage(tmp_path, *upstreams, make=HAProxyPlane)
-    yield stage
-    stage.close()
+def proxy():
+    return HAProxyPlane
 
 
 @pytest.fixture

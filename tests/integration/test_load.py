@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -19,15 +20,17 @@ from headgate import cli
 from headgate.adapters import store
 from headgate.adapters.lake import Lake
 from headgate.adapters.load import arrivals, fire
-from headgate.capacity import stage_of
+from headgate.capacity import Volume, stage_of
 from headgate.rollout.state import Phase
-from tasks import loading, wiring
+from tasks import load_twin, loading, wiring
 from tasks.load_check import load_checks
-from tests.builders import APRIL, PLAN, settings_in
+from tasks.load_pilot import Pilot
+from tests.builders import APRIL, PLAN, plan, settings_in
 from tests.integration.envoy_stage import free_port
 from tests.unit.task_cases import opened, standing_at
 
 SERVER = Path(__file__).with_name("load_server.py")
+FALLBACK = "left to the fallback"
 POST = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{}"
 
 
@@ -148,7 +151,8 @@ def test_m16_the_load_test_goes_through_a_plane_to_the_candidate_alone_and_is_re
 
 @pytest.mark.envoy
 @pytest.mark.usefixtures("wired", "short")
-def test_m16_a_candidate_that_saturates_below_the_target_fails_and_its_limit_is_found(tmp_path):
+def test_m16_a_candidate_that_saturates_below_the_target_fails_and_its_limit_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys.modules["headgate.capacity.climb"], "_MOST", 3)  # 600/s, 300/s, and one between
     log_of(tmp_path)
     with serving("serial") as port:
         case = opened(**asked(port, pilot=60.0, length="1s") | {"serving": {"timeout": "500ms"}})
@@ -158,6 +162,42 @@ def test_m16_a_candidate_that_saturates_below_the_target_fails_and_its_limit_is_
     verdict = found.verdict(case.plan)
     assert verdict.passed is not True
     assert found.climb.target.p99 is None or found.climb.target.p99 > 500
+
+
+@pytest.mark.usefixtures("wired")
+@pytest.mark.parametrize(
+    "kind",
+    [pytest.param("envoy", marks=pytest.mark.envoy), pytest.param("haproxy", marks=pytest.mark.haproxy)],
+)
+def test_what_a_failing_or_late_candidate_leaves_to_the_fallback_is_a_fault_through_every_plane(
+    kind, monkeypatch
+):
+    monkeypatch.setattr(loading, "_WARM_UP", (20.0, 0.1))
+    monkeypatch.setattr(loading, "_WARM_UPS", 1)
+    pilot = Pilot(Volume(71.0, 25.0, "test"), (POST,), ())
+    for manner in ("failing", "late"):
+        with serving(manner) as port:
+            made = plan(**asked(port) | {"plane": {"kind": kind}, "serving": {"timeout": "200ms"}})
+            stage = loading._Firing(made, pilot, 0.5, print).stage(100.0, 0.5)
+        assert stage.faults == {FALLBACK: 50}, manner
+
+
+@pytest.mark.haproxy
+@pytest.mark.usefixtures("wired")
+def test_the_plane_of_a_test_that_was_killed_is_ended_by_the_next_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    made = plan(plane={"kind": "haproxy"})
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = tmp_path / f"headgate-load-{dead.pid}-x"
+    left.mkdir()
+    plane, port = wiring.twin("haproxy", left, free_port()), free_port()
+    plane.apply(load_twin._route(made, port))
+    (pid,) = (json.loads(file.read_text())["pid"] for file in left.glob("*.pid"))
+    with load_twin.twin_plane(made):
+        assert not left.exists()
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    assert list(tmp_path.glob("headgate-load-*")) == []
 
 
 @pytest.mark.usefixtures("wired")
@@ -178,17 +218,19 @@ def test_a_server_of_another_version_is_not_tested(tmp_path):
             loading.load_test(subject, lambda _: None)
 
 
-@pytest.mark.envoy
+@pytest.mark.haproxy
 @pytest.mark.usefixtures("wired", "short")
 def test_a_rehearsal_from_a_plan_file_tells_json_and_remembers_nothing(tmp_path, monkeypatch):
     log_of(tmp_path)
     monkeypatch.chdir(tmp_path)
     with serving("fine") as port:
-        (tmp_path / "plan.yaml").write_text(yaml.safe_dump(PLAN | asked(port, length="1s")))
+        body = PLAN | asked(port, length="1s") | {"plane": {"kind": "haproxy"}}
+        (tmp_path / "plan.yaml").write_text(yaml.safe_dump(body))
         words = ["load", "test", "plan.yaml", "--now", "2013-04-01T00:00:00Z"]
         done = CliRunner().invoke(cli.app, [*words, "--json", "load.json"])
     assert done.exit_code in (0, 1), done.output  # 1: the machine was too busy to tell
     told = json.loads((tmp_path / "load.json").read_text())
+    assert told["plane"] == "haproxy"
     assert [step["percent"] for step in told["forecast"]["steps"]] == [5, 50, 100]
     forecast = CliRunner().invoke(cli.app, ["load", "forecast", *words[2:]])
     assert forecast.exit_code == 0, forecast.output

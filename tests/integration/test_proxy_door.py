@@ -1,12 +1,8 @@
-"""Who gets in where: TLS towards callers, nobody at the admin, and a restart that needs no Headgate."""
+"""Who gets in where: TLS towards callers, nobody at the admin."""
 
-import contextlib
 import http.client
 import json
-import os
 import ssl
-import subprocess
-import time
 from datetime import UTC, datetime, timedelta
 
 import psutil
@@ -18,25 +14,10 @@ from cryptography.x509.oid import NameOID
 
 from headgate.adapters.planes.tls import Tls
 from headgate.errors import PlaneError, PlaneUnavailable
-from tests.integration.envoy_stage import PROXIES, Caller, Stage, Upstream, split_of
-from tests.integration.plane_conformance import read
+from tests.integration.envoy_stage import Caller
+from tests.integration.proxy_stage import proxy, stage, upstreams
 
-
-@pytest.fixture(scope="module")
-def upstreams():
-    both = Upstream("incumbent"), Upstream("candidate")
-    yield both
-    for upstream in both:
-        upstream.stop()
-
-
-@pytest.fixture(params=PROXIES)
-def stage(request, tmp_path, upstreams):
-    for upstream in upstreams:
-        upstream.behave()
-    stage = Stage(tmp_path, *upstreams, make=request.param)
-    yield stage
-    stage.close()
+__all__ = ["proxy", "stage", "upstreams"]  # fixtures
 
 
 @pytest.fixture
@@ -125,42 +106,6 @@ def test_only_callers_are_listened_to_from_outside(stage):
     assert ("0.0.0.0", port) in listening  # noqa: S104
     for socket in (stage.tmp_path / "plane").glob("*.sock"):
         assert socket.stat().st_mode & 0o077 == 0
-
-
-@contextlib.contextmanager
-def supervised(stage):
-    with subprocess.Popen([stage.tmp_path / "plane" / "start"], start_new_session=True) as started:
-        try:
-            yield started
-        finally:
-            started.kill()
-
-
-def test_killed_and_started_by_a_supervisor_it_serves_the_same_share_within_a_second(stage):
-    plane = stage.plane()
-    plane.apply(stage.route(2_500, 3))
-    entities = [f"N{n}" for n in range(200)]
-    before, first = split_of(plane, entities), read(plane, {}, 200)
-    process_of(stage).kill()
-    process_of(stage).wait(5)
-    began = time.monotonic()
-    with supervised(stage) as started:
-        while True:
-            try:
-                assert stage.caller(plane).ask("N1").headers["x-rollout-generation"] == "3"
-                break
-            except OSError:
-                assert time.monotonic() - began < 10
-                time.sleep(0.005)
-        took = time.monotonic() - began
-        # A machine that is busy besides is given time; that it needs none is in benchmarks/RESULTS.md.
-        assert took < max(1.0, os.getloadavg()[0])
-        assert split_of(plane, entities) == before
-        assert plane.verify(stage.route(2_500, 3)) is True
-        assert len(read(plane, first.position, 201).served) == 201
-        plane.apply(stage.route(5_000, 4))  # found, and not started a second time
-        assert process_of(stage).pid == started.pid
-        plane.stop()
 
 
 def test_every_worker_serves_the_new_share_once_it_is_confirmed(stage):

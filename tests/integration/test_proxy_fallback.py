@@ -9,27 +9,13 @@ from itertools import count
 import pytest
 
 from headgate.ports import Side
-from tests.integration.envoy_stage import PROXIES, Stage, Upstream, free_port
+from tests.integration.envoy_stage import Upstream, free_port
 from tests.integration.plane_conformance import read
+from tests.integration.proxy_stage import proxy, stage, upstreams
+
+__all__ = ["proxy", "stage", "upstreams"]  # fixtures
 
 TIMEOUT_MS = 120
-
-
-@pytest.fixture(scope="module")
-def upstreams():
-    both = Upstream("incumbent"), Upstream("candidate")
-    yield both
-    for upstream in both:
-        upstream.stop()
-
-
-@pytest.fixture(params=PROXIES)
-def stage(request, tmp_path, upstreams):
-    for upstream in upstreams:
-        upstream.behave()
-    stage = Stage(tmp_path, *upstreams, make=request.param)
-    yield stage
-    stage.close()
 
 
 @pytest.fixture

@@ -6,25 +6,11 @@ import pytest
 
 from headgate.ports import Side
 from headgate.routing import bucket, goes_to_candidate
-from tests.integration.envoy_stage import PROXIES, Stage, Upstream, split_of
+from tests.integration.envoy_stage import split_of
 from tests.integration.plane_conformance import read
+from tests.integration.proxy_stage import proxy, stage, upstreams
 
-
-@pytest.fixture(scope="module")
-def upstreams():
-    both = Upstream("incumbent"), Upstream("candidate")
-    yield both
-    for upstream in both:
-        upstream.stop()
-
-
-@pytest.fixture(params=PROXIES)
-def stage(request, tmp_path, upstreams):
-    for upstream in upstreams:
-        upstream.behave()
-    stage = Stage(tmp_path, *upstreams, make=request.param)
-    yield stage
-    stage.close()
+__all__ = ["proxy", "stage", "upstreams"]  # fixtures
 
 
 def sides(salt, entities, share_bp):

@@ -81,6 +81,8 @@ def test_whoever_waits_for_an_answer_comes_first_then_the_oldest_and_nobody_gets
     ]
     assert [one and one.case.request_id for one in seen] == ["r3", "r1", "r3", "r2"]
     assert reviews.next(store_engine, SERVICE, "dee@example.org", now) is None
+    reviews.skip(store_engine, seen[1].id, ANN, now)
+    assert reviews.next(store_engine, SERVICE, BOB, now) == seen[1], "nobody puts aside what he looks at"
     reviews.skip(store_engine, seen[1].id, BOB, now)
     assert reviews.next(store_engine, SERVICE, BOB, now) is None, "skipped by him for now"
     assert reviews.next(store_engine, SERVICE, "eve@example.org", now).case.request_id == "r1", "not by her"
@@ -89,7 +91,10 @@ def test_whoever_waits_for_an_answer_comes_first_then_the_oldest_and_nobody_gets
         "it is free again"
     )
     assert reviews.backlog(store_engine, SERVICE) == (3, APRIL)
-    assert reviews.arrivals(store_engine, SERVICE, APRIL + HOUR) == {"fallback": 1, "sampled": 1}
+    came = reviews.arrivals(store_engine, SERVICE, APRIL + HOUR)
+    assert came == {("fallback", "all"): 1, ("sampled", "all"): 1}
+    seen = reviews.waiting(store_engine, SERVICE, 2, skip=1)
+    assert [one.case.request_id for one in seen] == ["r2", "r3"]
 
 
 def test_m9_the_first_word_stands_until_its_own_speaker_takes_it_back(store_engine):

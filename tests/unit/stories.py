@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from headgate.plan.model import Gate, Metric, Plan
 from headgate.report.story import Incident, StepTraffic, Story
+from headgate.review.adoption import Adoption, Judged
 from headgate.rollout.state import (
     Answer,
     Approval,
@@ -353,3 +354,11 @@ def fall() -> Story:
 def unopened() -> Story:
     the_plan = plan()
     return Story(the_plan, the_plan.hash, "flights-gbm-1", the_plan.service, 1, None, OPENED)
+
+
+#: How people took some answers: four of forty sampled ones were overruled, and three cases wait.
+TAKEN = Adoption(
+    since=OPENED, until=OPENED, put=60, waiting=3, rulings={"confirmed": 36, "overridden": 9}, reviewers=2,
+    sampled=Judged(40, 4), sides={"candidate": Judged(45, 9)}, reasons={}, strata={}, hours=2.0,
+    oldest_hours=5.0,
+)  # fmt: skip

@@ -25,7 +25,8 @@ FOUND = {
 
 def test_a_proxy_that_is_not_installed_is_in_no_figure():
     told = {figure.what: figure.value for figure in traffic_cost._figures(FOUND)}
-    assert told["processor time per request, envoy plane : nginx"] == 2.0
+    assert next(iter(told.items())) == ("processor time per request, envoy plane : nginx", 2.0)
+    assert told["wait of 99 % of requests, envoy plane : nginx"] == pytest.approx(4 / 3)
     assert not [what for what in told if "HAProxy by hand" in what or "haproxy plane" in what]
     assert told["envoy plane, added to the wait of 50% of requests"] == pytest.approx(0.2)
     assert told["what validation costs, of the guard's processor time"] == pytest.approx(20.0)

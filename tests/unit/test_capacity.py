@@ -27,6 +27,7 @@ from headgate.capacity import (
 )
 from headgate.capacity.climb import Held
 from headgate.capacity.page import page
+from headgate.capacity.report import saturates
 from headgate.capacity.telling import result_json
 from headgate.errors import EvidenceError
 from headgate.plan import capacity_rules as rules
@@ -107,6 +108,15 @@ def test_a_stage_that_says_nothing_ends_the_search():
     with pytest.raises(StopIteration) as over:
         steps.send(replace(BROKEN, rate=100.0, late_ms=1e3))
     assert (over.value.value.kept, over.value.value.broken) == (50.0, None)
+
+
+def test_a_candidate_that_answers_at_no_rate_is_not_asked_at_eight():
+    steps = climb(50.0, LIMITS, 1e6)
+    mute = Stage(next(steps), 10.0, 600, {"left to the fallback": 600})
+    half = replace(mute, rate=steps.send(mute))
+    with pytest.raises(StopIteration) as over:
+        steps.send(half)
+    assert saturates(over.value.value) == "no usable answer came at any rate"
 
 
 # ---------------------------------------------------------------- what a step takes

@@ -110,8 +110,20 @@ def test_a_valid_plan_is_json_for_scripts(tmp_path):
     done = run("validate", path, "--json")
     assert done.exit_code == 0
     assert json.loads(done.stdout) == {
-        "plan": str(path), "valid": True, "plan_hash": plan().hash, "problems": [],
+        "plan": str(path), "valid": True, "plan_hash": plan().hash, "problems": [], "notes": [],
     }  # fmt: skip
+
+
+def test_a_plan_that_asks_people_without_saying_what_they_manage_is_valid_and_told_so(tmp_path):
+    unsure = {"confidence_below": {"value": 0.55, "then": "review"}}
+    (note,) = json.loads(run("validate", write_plan(tmp_path, serving=unsure), "--json").stdout)["notes"]
+    assert "serving.confidence_below.then: review" in note
+    assert (
+        "note  "
+        in run("validate", write_plan(tmp_path, serving={"fallback": ["incumbent", "review"]})).stdout
+    )
+    asked = write_plan(tmp_path, serving=unsure, review={"capacity": 40})
+    assert json.loads(run("validate", asked, "--json").stdout)["notes"] == []
 
 
 def test_a_path_with_brackets_is_shown_as_it_is(tmp_path, monkeypatch):

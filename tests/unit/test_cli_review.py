@@ -47,7 +47,10 @@ def run(*words, code=0):
 @pytest.mark.usefixtures("queue")
 def test_m9_a_case_is_listed_confirmed_overridden_and_taken_back():
     assert [one["request_id"] for one in json.loads(run("list", SERVICE, "--json").stdout)] == ["r1", "r2"]
-    assert "r2" in run("list", SERVICE).stdout
+    assert "1 of 2 are shown" in run("list", SERVICE, "--most", "1").stdout
+    assert "there are those of: flight-delays" in run("list", "nobody", code=2).stderr
+    shown = run("show", "1", *NOW).stdout
+    assert ("late? yes, 70 % sure" in shown, "drawn at random" in shown) == (True, True)
     said = json.loads(run("confirm", "1", "--as", "ann", "--json", *NOW).stdout)
     assert said["decided"] | {"at": ""} == {
         "ruling": "confirmed", "answer": 0.7, "reviewer": "ann", "comment": "", "at": "",

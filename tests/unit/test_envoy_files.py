@@ -2,7 +2,8 @@
 
 import pytest
 
-from headgate.adapters.planes.envoy_files import RunDir, read_json
+from headgate.adapters.planes.envoy_files import RunDir
+from headgate.adapters.planes.folder import read_json
 from headgate.errors import PlaneUnavailable
 from tests.unit.test_tasks_killing import full_disk
 

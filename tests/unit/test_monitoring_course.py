@@ -15,9 +15,12 @@ from headgate.performance.episodes import episode, joined
 from headgate.performance.schedule import aligned, silence
 from headgate.performance.seasons import season_before
 from headgate.plan.duties import NoticeKind
+from headgate.report import reviewers
 from headgate.report.monitoring import Retrained, Watch, drifts, sentences, standing_of, word_of
 from headgate.report.monitoring_page import check_words, events_of, markdown, page
+from headgate.review.adoption import Judged
 from tests.builders import APRIL, plan
+from tests.unit.stories import TAKEN
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 SERVICE = "flight-delays"
@@ -224,8 +227,19 @@ def test_before_anything_was_looked_at_the_page_says_so_and_no_number_is_made_up
     shown = page(empty)
     assert "no data" in shown
     assert "nan" not in shown.lower().replace("tenant", "")
+    assert "How people take the answers" not in shown
     standing = standing_of(empty)
     assert (standing["realised"], standing["estimated"], standing["drift"]) == (None, None, None)
+
+
+def test_m22_the_page_tells_how_people_take_the_answers_where_the_plan_asks_them():
+    asks = plan(review={"capacity": 40, "max_age": "2d"}).review
+    shown = page(watch(taken=TAKEN, review=asks))
+    assert "People overruled 10.0 % of 40 sampled answers of the candidate (" in shown
+    assert "5 hours (at most 2 days)" in shown
+    nobody = replace(TAKEN, sampled=Judged(0, 0), sides={}, waiting=0, oldest_hours=None)
+    assert "nobody has looked at a sampled answer yet" in reviewers.sentences(nobody)[1]
+    assert reviewers.facts(nobody, asks)["overruled, of the sample"] == "no data"
 
 
 def test_a_page_tells_drift_performance_segments_and_what_happened_and_loads_nothing():

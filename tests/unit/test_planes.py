@@ -8,17 +8,20 @@ import yaml
 from typer.testing import CliRunner
 
 from headgate import cli
+from headgate.adapters import store
 from headgate.adapters.planes.envoy import EnvoyPlane
 from headgate.adapters.planes.haproxy import HAProxyPlane
 from headgate.adapters.planes.in_process import InProcessPlane
 from headgate.errors import InputError
 from headgate.plan.planes import PLANES
 from headgate.ports import Capabilities
-from headgate.rollout.state import Phase
+from headgate.rollout.state import Outcome, Phase
 from tasks import wiring
+from tasks.ledger import case_of
 from tasks.preflight import _plane
 from tasks.traffic import route_of
 from tests.builders import PLAN, plan
+from tests.integration.stores import tick
 from tests.unit.task_cases import opened as case
 
 HAPROXY = {"plane": {"kind": "haproxy"}}
@@ -110,8 +113,36 @@ def test_a_route_is_rendered_without_starting_anything(plan_file, home, kind):
     told = "".join(path.read_text() for path in (home / "out").rglob("*") if path.is_file())
     assert "2500|300|" in told or '"weight": 2500' in told
     assert not (home / "runs").exists()
+    assert run("plane", "render", plan_file(), "--as", kind).exit_code == 0
     assert run("plane", "render", plan_file(), "--as", "nginx").exit_code == 2
     assert run("plane", "show", "flight-delays").exit_code == 2
+
+
+def standing(of, **state):
+    """Let a tick write this down, and the plane hear of it."""
+    store.record(wiring.build().engine, of.rollout, tick(of.rollout, **state))
+    now = case_of(of.rollout)
+    wiring.build().plane_of("flight-delays").apply(route_of(now, now.state))
+
+
+@pytest.mark.usefixtures("wired")
+def test_before_any_traffic_there_is_nothing_to_hold_the_plane_against():
+    case()
+    done = run("plane", "verify", "flight-delays")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "no rollout of it has moved traffic" in done.stderr
+
+
+def test_a_rollout_in_preflight_does_not_hide_what_became_of_the_last_ones_share(wired):
+    last = case()
+    standing(last, phase=Phase.DONE, outcome=Outcome.PROMOTED, share_bp=10_000, generation=3)
+    case(name="next")
+    assert run("plane", "verify", "flight-delays").exit_code == 0
+    wired.plane_of("flight-delays").cut_off()
+    done = run("plane", "verify", "flight-delays")
+    assert done.exit_code == 1
+    assert "disagrees: 100 % on record, 0 % in force" in done.stdout
+    assert "does nothing: the rollout is over" in done.stdout
 
 
 def test_the_hash_of_a_plan_with_another_plane_is_another_one():

@@ -6,8 +6,10 @@ from datetime import timedelta
 import pytest
 
 from headgate.codes import signoff_request
+from headgate.report.board import rows_of
 from headgate.report.explain import explain
 from headgate.report.missing import earliest, needs
+from headgate.review.load import Arrivals, ReviewLoad
 from headgate.rollout.state import Outcome, Phase, PlaneView, Verb, Waiting
 from headgate.verdicts import Verdict
 from tests.builders import APRIL, plan
@@ -16,6 +18,8 @@ from tests.unit.glances import glance, ticked
 
 SLOW = row("quality", Verdict.INCONCLUSIVE, needed=5)
 ERRORS = row("errors")
+KEEPS_UP = ReviewLoad(waiting=2, oldest=None, days=10.0, slices={"all": Arrivals(1_000, 100, 100)})
+TOO_MUCH = replace(KEEPS_UP, besides=50.0)
 
 
 def said(one):
@@ -132,6 +136,36 @@ def test_a_missing_signature_comes_with_the_command_that_gives_it():
     assert "headgate signoff flights-gbm-1 --role risk --as YOU --comment WHY" in commands
     assert "headgate questionnaire flights-gbm-1 --as YOU" in commands
     assert not any("legal" in command for command in commands)
+
+
+@pytest.mark.parametrize(
+    ("seen", "why", "need"),
+    [
+        (TOO_MUCH, "at 5 % 60.0 cases a day would come; reviewers manage 40 a day", "would not at that step"),
+        (replace(KEEPS_UP, oldest=APRIL), "2 cases wait, the oldest for 10d (at most 1d)", "do not keep up"),
+        (None, "the review queue could not be looked at", "do not keep up"),
+        (KEEPS_UP, "", "reviewers: keep up, and would at that step"),
+    ],
+)
+def test_m22_it_says_why_it_waits_for_reviewers_and_never_that_it_may_go_on_by_itself(seen, why, need):
+    asks = plan(review={"capacity": 40})
+    one = glance(before := state(Phase.SHADOW), world(before, review=seen), asks)
+    text = said(one)
+    assert why in text
+    assert need in text
+    waits = seen is not KEEPS_UP
+    assert ("waiting for reviewers to catch up" in text) is waits
+    assert ("cannot be told yet: reviewers have to catch up first." in text) is waits
+    assert ("$ headgate review status flight-delays" in text) is waits
+    (row,) = rows_of([one])
+    assert (row["waiting_for"] == ["review_capacity"]) is waits
+
+
+def test_what_a_tick_did_not_look_at_is_not_said_of_reviewers():
+    asks = plan(review={"capacity": 40})
+    before = state(Phase.SHADOW)
+    one = glance(before, world(before, plane=PlaneView.UNREACHABLE, review=KEEPS_UP), asks)
+    assert "reviewers: looked at by the next tick; asked: at most 40 cases a day" in said(one)
 
 
 @pytest.mark.parametrize(

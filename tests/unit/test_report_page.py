@@ -16,7 +16,7 @@ from headgate.report.page import render_page
 from headgate.report.story import Incident
 from headgate.rollout.state import Answer, Approval, Order, Verb
 from headgate.verdicts import Verdict
-from tests.unit.stories import PLAN, climb, fall, plan, unopened
+from tests.unit.stories import PLAN, TAKEN, climb, fall, plan, unopened
 
 NOW = datetime(2026, 1, 5, 9, tzinfo=UTC)
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -94,12 +94,22 @@ def meddled():
         approvals=(no,),
         orders=(Order(1, Verb.ROLLBACK, "ann@example.org", "customers complain", NOW),),
         incidents=climb().incidents,
+        taken=TAKEN,
     )
 
 
 @pytest.fixture(scope="session")
 def meddled_page() -> str:
     return render(meddled())
+
+
+def test_m22_overrides_are_told_where_people_were_asked_and_nowhere_else(page, meddled_page):
+    told = Reader(meddled_page).words
+    assert "3 cases wait, the oldest for 5 hours." in told
+    assert "People overruled 10.0 % of 40 sampled answers of the candidate (" in told
+    assert "judged by people 45" in told
+    assert "overruled, of all that was judged 20.0 % (" in told
+    assert "How people take the answers" not in page
 
 
 def test_every_tag_is_closed_and_every_id_is_there_once(read):

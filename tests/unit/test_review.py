@@ -162,11 +162,14 @@ def test_m22_adoption_tells_what_people_said_and_where_nobody_looked_nothing():
         decided(5, Ruling.UNCLEAR),
         decided(6, None),
     ]
-    told = adoption_of(cases, [True, True, False, True, True, True], APRIL + 9 * HOUR)
+    sampled, now = [True, True, False, True, True, True], APRIL + 9 * HOUR
+    told = adoption_of(cases, sampled, now, backlog=(3, APRIL - 40 * DAY))
     assert (told.sampled.judged, told.sampled.overridden) == (2, 1), "the candidate's, sampled and told"
-    assert (told.waiting, told.oldest_hours, told.hours, told.reviewers) == (1, 9.0, 2.0, 1)
+    assert (told.judged.judged, told.judged.overridden) == (4, 3), "whoever answered, sampled or not"
+    assert (told.waiting, told.oldest_hours) == (3, 969.0), "what waits was put at any time"
+    assert (told.hours, told.reviewers) == (2.0, 1)
     assert told.reasons["low_confidence"].rate == 1.0
-    nothing = adoption_of([], [], APRIL).to_json()
+    nothing = adoption_of([], [], APRIL, backlog=(0, None)).to_json()
     assert (nothing["sampled"]["rate"], nothing["sampled"]["interval"], nothing["hours"]) == (
         None,
         None,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from headgate.review.load import Arrivals, ReviewLoad
 from headgate.rollout.state import Answer, Approval, Check, Move, Outcome, Phase, PlaneView, Verb
 from headgate.verdicts import Verdict
 from tests.builders import APRIL, plan
@@ -112,6 +113,15 @@ def test_a_closed_calendar_and_a_question_nobody_answered_are_passed_over_and_na
     assert "gates that do not pass: none" in decision.reason
     assert "the calendar is closed" in decision.reason
     assert "must agree to 5 %" in decision.reason
+
+
+def test_m9_glass_takes_no_share_past_the_people_who_look_at_its_answers():
+    asks, before = plan(review={"capacity": 40}), state(Phase.RAMP, 1)
+    words = glass(before, plan_hash=asks.hash)
+    for brings, move in ((100, Move.ADVANCE), (1_000, Move.HOLD)):
+        load = ReviewLoad(0, None, days=10.0, slices={"all": Arrivals(9_000, brings, brings)})
+        seen = world(before, NOW, scorecard=UNPROVED, approvals=words, review=load)
+        assert tick(before, seen, asks)[0].move is move
 
 
 def test_where_everything_is_proved_nothing_is_broken():

@@ -137,6 +137,21 @@ def test_without_a_record_preflight_fails_and_a_live_rollout_holds(record, words
     assert [(one.passed, words in one.reason) for one in found.checks] == [(None, True)]
 
 
+def test_an_incumbent_that_got_a_new_version_is_held_against_the_record_of_that_one(wired, server):
+    case = standing_at(opened(parity={"of": ["incumbent"]}), Phase.RAMP, versions=("logistic-2", "gbm-2"))
+    served = (Metadata("delays", "logistic-2", (), (), {"steps_sha256": ONE}), said()[1])
+    (check,) = steps_of(case, served, (), APRIL).checks
+    assert (check.passed, server["asked"]) == (None, 0)
+    assert "asked golden examples of delays logistic-2; the shelf has none" in check.reason
+    newer = parity.to_bytes(replace(GOLDEN, version="logistic-2"))
+    wired.shelf.put("delays", "logistic-2", {PARITY: newer}, {"fingerprint": "b"})
+    server["told"] = replace(LOST, version="logistic-2")
+    assert steps_of(case, served, (), APRIL).changed[0].startswith("step minutes is dropped")
+    server["told"] = replace(RIGHT, version="logistic-2")
+    later = steps_of(case, served, (), APRIL + 2 * HOUR)
+    assert (later.changed, later.checks) == ((None, None), ())
+
+
 def test_a_record_of_another_version_is_refused(wired, server, tmp_path):
     (tmp_path / "gbm-2.parity").write_bytes(parity.to_bytes(replace(GOLDEN, version="gbm-1")))
     asked = {"record": str(tmp_path / "{version}.parity")}

@@ -13,6 +13,7 @@ import pytest
 from headgate import routing
 from headgate.adapters import store
 from headgate.adapters.store import reviews
+from headgate.adapters.stories import stories_of
 from headgate.evidence import RateSum
 from headgate.ports import ReviewReason, Side
 from headgate.review.sampling import in_sample
@@ -22,6 +23,7 @@ from headgate.tables import exchanges_schema
 from tasks.adopting import told_of
 from tasks.closing import close_blocks
 from tasks.looking import look_around, world_of
+from tasks.overrides import with_reviewers
 from tasks.reviewing import ask_reviewers, draw_cases, load_of
 from tasks.traffic import PlaneSeen
 from tests.builders import APRIL, PLAN
@@ -161,6 +163,18 @@ def test_m22_overrides_of_the_sample_reach_their_gate_and_those_of_hand_picked_c
     told = told_of(case.rollout.service, APRIL + 4 * DAY)["adoption"]
     assert told["reasons"]["sampled"]["overridden"] == 0
     assert told["reasons"]["high_value"]["overridden"] > 0
+    stories = stories_of(wired.engine, case.rollout.id)
+    (story,) = with_reviewers(stories, ["all"], APRIL + 4 * DAY)
+    assert story.taken.sampled.to_json() == told["sampled"], "the page tells the same"
+
+
+def test_m25_a_slice_that_is_done_goes_on_bringing_what_guards_put_for_it(wired, tmp_path):
+    case = world(wired, tmp_path)
+    _, waiting = put_all(wired, case)
+    doubts = sum(one.case.reason is ReviewReason.LOW_CONFIDENCE for one in waiting)
+    load = load_of(standing_at(case, Phase.DONE), APRIL + 4 * DAY)
+    assert load.slices == {}, "nobody scores its windows any more"
+    assert load.forecast() == load.besides == doubts / 4 > 0
 
 
 def test_m22_a_tick_sees_the_queue_and_does_not_climb_past_it(wired, tmp_path):
@@ -187,3 +201,5 @@ def test_a_plan_without_reviewers_draws_nothing_and_waits_for_nobody(wired, tmp_
     case = world(wired, tmp_path, review=None, gates=gates)
     assert (ask_reviewers(case, APRIL + 2 * DAY), load_of(case, APRIL + 2 * DAY)) == (0, None)
     assert reviews.services(wired.engine) == []
+    (story,) = with_reviewers(stories_of(wired.engine, case.rollout.id), ["all"], APRIL + 2 * DAY)
+    assert story.taken is None

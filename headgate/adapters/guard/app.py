@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
@@ -17,10 +18,12 @@ from starlette.routing import Route
 from headgate.adapters.circuit import Position
 from headgate.adapters.guard.draining import Drainer, drain_for_ever
 from headgate.adapters.guard.guarding import Guard, Reply, json_reply, problem_reply
+from headgate.adapters.guard.queue import in_time
 from headgate.errors import StoreError
 from headgate.guard.openapi import column_metadata, openapi
 from headgate.guard.problems import Problem
 
+_LOG = logging.getLogger("headgate.guard")
 #: One request is one row: this is thousands of columns.
 MAX_BODY_BYTES = 1024 * 1024
 #: Seconds within which a body must have arrived.
@@ -96,7 +99,7 @@ def _lifespan(guard: Guard, every: float) -> Callable[[Starlette], Any]:
     async def living(_app: Starlette) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(_keep_notes(guard, every))]
         if guard.resolver.queue is not None:
-            drainer = Drainer(guard.resolver, guard.resolver.queue, guard.clock)
+            drainer = Drainer(guard.resolver, guard.resolver.queue, guard.notes, guard.clock)
             tasks.append(asyncio.create_task(drain_for_ever(drainer, every)))
         try:
             yield
@@ -113,7 +116,10 @@ def _lifespan(guard: Guard, every: float) -> Callable[[Starlette], Any]:
 
 async def _keep_notes(guard: Guard, every: float) -> None:
     while True:
-        await guard.notes.publish()
+        try:
+            await guard.notes.publish()
+        except Exception:  # noqa: BLE001 - or they never would be again, and nobody would know
+            _LOG.exception("the logs cannot be turned into Parquet now")
         await asyncio.sleep(every)
 
 
@@ -141,7 +147,7 @@ async def _told(guard: Guard) -> dict[str, Any]:
     waiting: dict[str, Any] | None = None
     if queue is not None:
         try:
-            backlog = await asyncio.to_thread(queue.backlog)
+            backlog = await in_time(queue.backlog)
             oldest = None if backlog.oldest is None else backlog.oldest.isoformat()
             waiting = {"waiting": backlog.waiting, "oldest": oldest}
         except StoreError as err:
@@ -164,10 +170,7 @@ def _same_model(request: Request, model: str) -> None:
 
 
 def _response(reply: Reply) -> Response:
-    response = Response(reply.body, reply.status, media_type=reply.media_type)
-    for name, value in reply.headers.items():
-        response.headers[name] = value
-    return response
+    return Response(reply.body, reply.status, reply.headers, reply.media_type)
 
 
 def _http_problem(_request: Request, err: Exception) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import math
 import time
@@ -17,7 +16,7 @@ import orjson
 
 from headgate.adapters.guard.notes import Notes
 from headgate.adapters.guard.question import Question, Resolved, used_before
-from headgate.adapters.guard.queue import Queued, State
+from headgate.adapters.guard.queue import Queued, State, in_time
 from headgate.adapters.guard.resolving import Resolver
 from headgate.adapters.oip import encode
 from headgate.errors import StoreError
@@ -57,8 +56,6 @@ class Guard:
         self._gate = Gate(plan.serving.rate_limit)
         self._repeats = repeats
         self._kinds = {name: rule.type for name, rule in plan.input.columns.items()} if plan.input else {}
-        #: Whether any request may be in the queue: while it is empty nobody looks there.
-        self.queue_in_use = resolver.queue is not None
 
     async def infer(self, headers: Headers, body: bytes) -> Reply:
         """Answer one request. Nothing about a request is ever an error of the guard."""
@@ -90,15 +87,13 @@ class Guard:
         return _reply_of(kept)
 
     async def _resolve(self, question: Question, asked: Asked, now: datetime) -> Resolved:
-        kept = await self._kept(question.request_id) if asked.named.given and self.queue_in_use else None
+        kept = await self._kept(question.request_id) if asked.named.given else None
         if kept is not None and kept.digest != question.digest:
             return used_before(question.request_id)
         if kept is not None and kept.state is State.ANSWERED and kept.answer is not None:
             return Resolved(Decision.SERVED, 200, kept.answer, why="recorded")
         resolved = await self.resolver.resolve(question, now, flags=tuple(asked.flags))
-        if resolved.decision is Decision.QUEUED:
-            self.queue_in_use = True
-        elif kept is not None and kept.state is State.WAITING and resolved.status == 200:
+        if kept is not None and kept.state is State.WAITING and resolved.status == 200:
             return await self._recorded(question.request_id, resolved)
         return resolved
 
@@ -106,11 +101,9 @@ class Guard:
         """Record the answer of a request that waits as well; whichever was recorded first is the answer."""
         queue = self.resolver.queue
         try:
-            if queue is None or await asyncio.to_thread(
-                queue.record, request_id, resolved.body, self.clock()
-            ):
+            if queue is None or await in_time(queue.record, request_id, resolved.body, self.clock()):
                 return resolved
-            kept = await asyncio.to_thread(queue.find, request_id)
+            kept = await in_time(queue.find, request_id)
         except StoreError as err:
             _LOG.warning("queue of %s: %s", self.plan.service, err)
             return resolved
@@ -122,7 +115,7 @@ class Guard:
         if self.resolver.queue is None:
             return None
         try:
-            return await asyncio.to_thread(self.resolver.queue.find, request_id)
+            return await in_time(self.resolver.queue.find, request_id)
         except StoreError as err:
             _LOG.warning("queue of %s: %s", self.plan.service, err)
             return None

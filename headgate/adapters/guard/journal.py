@@ -11,7 +11,7 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -140,23 +140,35 @@ def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
 _NAN = "NaN"
 
 
-def as_logged(value: Any, kind: pa.DataType) -> Any:
-    """Return a value as the log can keep it; what has another type is kept so that it is refused there too.
+def keeper_of(kind: pa.DataType) -> Callable[[Any], Any]:
+    """Return what makes of a value what a log of this type can keep.
+
+    What has another type is kept so that it is refused there too.
 
     Examples
     --------
-    >>> as_logged(3, pa.float64()), as_logged("x", pa.float64()), as_logged(3, pa.string())
+    >>> keeper_of(pa.float64())(3), keeper_of(pa.float64())("x"), keeper_of(pa.string())(3)
     (3.0, 'NaN', None)
     """
+    if pa.types.is_floating(kind):
+        return _number
+    if pa.types.is_boolean(kind):
+        return lambda value: value if type(value) is bool else None
+    return _moment if pa.types.is_timestamp(kind) else _text
+
+
+def _number(value: Any) -> Any:
     if value is None:
         return None
-    if pa.types.is_floating(kind):
-        return float(value) if type(value) in (int, float) else _NAN
-    if pa.types.is_boolean(kind):
-        return value if type(value) is bool else None
-    if pa.types.is_timestamp(kind):
-        aware = isinstance(value, datetime) and value.tzinfo is not None
-        return value.astimezone(UTC).isoformat() if aware else None
+    return float(value) if type(value) in (int, float) else _NAN
+
+
+def _moment(value: Any) -> str | None:
+    aware = isinstance(value, datetime) and value.tzinfo is not None
+    return value.astimezone(UTC).isoformat() if aware else None
+
+
+def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from headgate.adapters.guard.journal import Journal, as_logged
+from headgate.adapters.guard.journal import Journal, keeper_of
 from headgate.adapters.guard.question import Resolved
 from headgate.adapters.places import Place
 from headgate.guard.headers import Named
@@ -44,8 +44,10 @@ class Notes:
         columns: tuple[str, ...],
     ) -> None:
         self._plan = plan
-        self._schema = request_schema(plan, columns)
-        self._requests = Journal(folder, f"guard-{replica}-requests", self._schema, requests)
+        schema = request_schema(plan, columns)
+        #: By column; made once, for Arrow makes its fields anew whenever one looks at them.
+        self._keepers = {field.name: self._keeper(field) for field in schema}
+        self._requests = Journal(folder, f"guard-{replica}-requests", schema, requests)
         self._answers = Journal(folder, f"guard-{replica}-answers", ANSWERS, answers)
         self._publishing = asyncio.Lock()
 
@@ -62,7 +64,7 @@ class Notes:
             self._plan.unit.entity: named.entity,
         }
         row = own | masked_row(self._plan, row)
-        self._requests.write({field.name: self._logged(field, row.get(field.name)) for field in self._schema})
+        self._requests.write({name: keep(row.get(name)) for name, keep in self._keepers.items()})
 
     def answered(self, named: Named, part: str | None, resolved: Resolved, now: datetime, ms: float) -> None:
         """Write down what became of a request; ``part`` is its slice."""
@@ -85,11 +87,13 @@ class Notes:
             row |= {"confidence": said.confidence, "version": said.version}
         self._answers.write(row)
 
-    def _logged(self, field: pa.Field, value: Any) -> Any:
+    def _keeper(self, field: pa.Field) -> Callable[[Any], Any]:
+        keep = keeper_of(field.type)
         foreign = self._plan.input is None or field.name not in self._plan.input.columns
-        if foreign and pa.types.is_string(field.type) and isinstance(value, int | float):
-            return str(value)  # a segment of whole numbers is told by its text, as in exchanges
-        return as_logged(value, field.type)
+        if not foreign or not pa.types.is_string(field.type):
+            return keep
+        # A segment of whole numbers is told by its text, as in exchanges.
+        return lambda value: str(value) if isinstance(value, int | float) else keep(value)
 
     async def publish(self, *, all_of_it: bool = False) -> None:
         """Turn into Parquet what is due."""

@@ -15,6 +15,8 @@ from headgate.guard.words import Decision, Failed, Failure, Said, StandIn
 
 #: What a model says of a request that would be wrong again tomorrow; any other 4xx is our own fault.
 CALLERS_FAULT = (400, 413, 415, 422)
+#: Seconds; a server may ask for an endless rest.
+_LONGEST_TOLD = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,11 @@ def nobody(failed: Failed, flags: tuple[str, ...]) -> Resolved:
             why=failed.failure,
             flags=flags,
         )
-    wait = {"retry-after": str(math.ceil(max(1.0, failed.retry_after or 1.0)))}
+    wait = {"retry-after": str(math.ceil(min(max(1.0, failed.retry_after or 1.0), _LONGEST_TOLD)))}
     if failed.failure is Failure.LIMITED:
         limited = Problem(429, "model_limited", "the models ask to be left alone; come back later", (), wait)
         return Resolved(Decision.LIMITED, 429, problem=limited, why=failed.failure, flags=flags)
-    detail = f"nobody could answer ({failed.detail}) and nobody stands in; come back later"
+    # Not the detail, which may quote what a model said.
+    detail = f"nobody could answer ({failed.failure}) and nobody stands in; come back later"
     problem = Problem(503, "unanswered", detail, (), wait)
     return Resolved(Decision.UNANSWERED, 503, problem=problem, why=failed.failure, flags=flags)

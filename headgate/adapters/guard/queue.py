@@ -7,17 +7,29 @@ the first answer is ever recorded. SQLite for one machine (its guards share the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
-from headgate.adapters.guard.queue_table import ROWS, micros, open_queue, time_of, told
+from headgate.adapters.guard.queue_table import LOOKS, ROWS, micros, open_queue, time_of, told
+from headgate.errors import StoreError
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+_MINE = and_(ROWS.c.service == bindparam("of_service"), ROWS.c.request_id == bindparam("of_id"))
+#: Made once: every request that has a name asks it.
+_FIND = select(ROWS).where(_MINE)
+
+#: Seconds that a request waits for the queue at most. The database gives up before, if it can still say so.
+PATIENCE = 6.0
 
 
 class State(StrEnum):
@@ -95,6 +107,7 @@ class DurableQueue:
         self._most = most
         self._keep = keep
         self._engine = open_queue(url, patience)
+        self._look = self._engine.execution_options(**{LOOKS: True})
 
     def close(self) -> None:
         """Let go of the database."""
@@ -110,10 +123,13 @@ class DurableQueue:
         with told("put"):
             try:
                 with self._engine.begin() as connection:
-                    if (found := self._row(connection, one.request_id)) is not None:
-                        return Put.THERE if found.digest == one.digest else Put.OTHER
+                    found = self._row(connection, one.request_id)
+                    if found is not None and (there := self._there(found, one, now)) is not None:
+                        return there
                     if self._count(connection) >= self._most:
                         return Put.FULL
+                    if found is not None:  # given up, and asked for anew
+                        connection.execute(ROWS.delete().where(_MINE), self._named(one.request_id))
                     connection.execute(insert(ROWS).values(row))
             except IntegrityError:  # another guard was faster, on PostgreSQL
                 with self._engine.begin() as connection:
@@ -123,16 +139,17 @@ class DurableQueue:
 
     def find(self, request_id: str) -> Queued | None:
         """Return a request of that id; None if it was never queued, or is forgotten."""
-        with told("find"), self._engine.begin() as connection:
+        with told("find"), self._look.begin() as connection:
             row = self._row(connection, request_id)
         return None if row is None else _queued(row)
 
     def lease(self, now: datetime, *, most: int, until: datetime) -> Sequence[Queued]:
-        """Take requests that are due, oldest first; nobody else gets them before ``until``."""
+        """Take requests that are due, those due longest first; nobody else gets them before ``until``."""
+        of_use = ROWS.c.queued_at >= micros(now - self._keep)
         due = (
             select(ROWS)
-            .where(*self._where(State.WAITING), ROWS.c.due_at <= micros(now))
-            .order_by(ROWS.c.queued_at, ROWS.c.request_id)
+            .where(*self._where(State.WAITING), ROWS.c.due_at <= micros(now), of_use)
+            .order_by(ROWS.c.due_at, ROWS.c.queued_at)
             .limit(most)
             .with_for_update(skip_locked=True)
         )
@@ -165,16 +182,23 @@ class DurableQueue:
             given_up = connection.execute(
                 update(ROWS).where(*self._where(State.WAITING), old).values(state=State.EXPIRED)
             ).rowcount
-            over = and_(ROWS.c.service == self._service, ROWS.c.state != State.WAITING, ended)
-            connection.execute(ROWS.delete().where(over))
+            for state in (State.ANSWERED, State.EXPIRED):
+                connection.execute(ROWS.delete().where(*self._where(state), ended))
         return given_up
 
     def backlog(self) -> Backlog:
         """Return how many wait, and since when."""
         waiting = select(func.count(), func.min(ROWS.c.queued_at)).where(*self._where(State.WAITING))
-        with told("count"), self._engine.begin() as connection:
+        with told("count"), self._look.begin() as connection:
             count, first = connection.execute(waiting).one()
         return Backlog(int(count), None if first is None else time_of(first))
+
+    def _there(self, found: Row[Any], one: Queued, now: datetime) -> Put | None:
+        """Return what a row of that id means for this request; None: it waits no more and has no answer."""
+        if found.digest != one.digest:
+            return Put.OTHER
+        old = found.state == State.WAITING and found.queued_at < micros(now - self._keep)
+        return None if old or found.state == State.EXPIRED else Put.THERE
 
     def _where(self, state: State) -> tuple[Any, ...]:
         return ROWS.c.service == self._service, ROWS.c.state == state
@@ -184,8 +208,28 @@ class DurableQueue:
         return int(connection.execute(waiting).scalar_one())
 
     def _row(self, connection: Connection, request_id: str) -> Row[Any] | None:
-        mine = (ROWS.c.service == self._service) & (ROWS.c.request_id == request_id)
-        return connection.execute(select(ROWS).where(mine)).one_or_none()
+        return connection.execute(_FIND, self._named(request_id)).one_or_none()
+
+    def _named(self, request_id: str) -> dict[str, str]:
+        return {"of_service": self._service, "of_id": request_id}
+
+
+async def in_time(act: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Do something with the queue in a thread, and wait for it as long as a caller can.
+
+    Raises
+    ------
+    StoreError
+        If it takes longer. It may be done all the same: who puts a request and hears nothing has put it,
+        or not.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await asyncio.to_thread(act, *args, **kwargs)
+    except TimeoutError:
+        raise StoreError(
+            f"the guard's queue: asked an answer within {PATIENCE:g} s; found none; mend the database"
+        ) from None
 
 
 def _queued(row: Row[Any]) -> Queued:

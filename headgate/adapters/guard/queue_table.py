@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    URL,
     BigInteger,
     Column,
     Connection,
@@ -25,11 +26,15 @@ from sqlalchemy import (
     event,
     make_url,
 )
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError, StatementError
 
+from headgate.adapters.settings import masked
+from headgate.adapters.store.engine import postgres_engine
 from headgate.errors import StoreError
 
 META = MetaData()
+#: Option of a connection that changes nothing.
+LOOKS = "guard_looks"
 #: Times are microseconds since 1970: the same in both databases.
 ROWS = Table(
     "guard_queue",
@@ -47,8 +52,11 @@ ROWS = Table(
     Column("tries", Integer, nullable=False),
     Column("answer", LargeBinary),
     Column("answered_at", BigInteger),
-    Index("guard_queue_due", "service", "state", "due_at"),
+    # All that is asked of many rows at once: what is due, how many wait since when, what is over.
+    Index("guard_queue_due", "service", "state", "due_at", "queued_at"),
 )
+#: Of PostgreSQL's advisory locks, the one that whoever makes the table holds.
+_MAKING = 0x68656164
 
 
 def open_queue(url: str, patience: float) -> Engine:
@@ -65,12 +73,18 @@ def open_queue(url: str, patience: float) -> Engine:
     except ArgumentError:
         kind = "none"
     if kind == "postgresql":
-        return _with_table(create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True))
+        return _with_table(_postgres(parsed, patience))
     if kind != "sqlite" or not parsed.database:
-        raise StoreError(f"asked a queue like sqlite:///path/queue.db or postgresql://…; found {url!r}")
+        raise StoreError(
+            f"asked a queue like sqlite:///path/queue.db or postgresql://…; found {masked(url)!r}"
+        )
     with told("open"):
         Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(parsed, connect_args={"timeout": patience})
+    return _with_table(_sqlite(parsed, patience))
+
+
+def _sqlite(url: URL, patience: float) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": patience})
 
     @event.listens_for(engine, "connect")
     def _settings(connection: sqlite3.Connection, _: Any) -> None:
@@ -80,16 +94,32 @@ def open_queue(url: str, patience: float) -> Engine:
         connection.execute("PRAGMA synchronous=FULL")
 
     @event.listens_for(engine, "begin")
-    def _write(connection: Connection) -> None:
-        # Or two guards would read the same request and both lease it.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    def _begin(connection: Connection) -> None:
+        # Or two guards would read the same request and both lease it. Who only looks waits for nobody.
+        looks = connection.get_execution_options().get(LOOKS, False)
+        connection.exec_driver_sql("BEGIN" if looks else "BEGIN IMMEDIATE")
 
-    return _with_table(engine)
+    return engine
+
+
+def _postgres(url: URL, patience: float) -> Engine:
+    # The server gives up for us; where it is gone without a word, the network does.
+    milliseconds = round(patience * 1000)
+    if "tcp_user_timeout" not in url.query:
+        url = url.update_query_dict({"tcp_user_timeout": str(milliseconds)})
+    return postgres_engine(url, patience, f"-c statement_timeout={milliseconds}")
 
 
 def _with_table(engine: Engine) -> Engine:
-    with told("open"):
-        META.create_all(engine)
+    try:
+        with told("open"), engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                # Two guards that start at once would both find none; there no IF NOT EXISTS helps.
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MAKING})")
+            META.create_all(connection)
+    except StoreError:
+        engine.dispose()
+        raise
     return engine
 
 
@@ -109,13 +139,16 @@ def _use_write_ahead_log(connection: sqlite3.Connection, patience: float) -> Non
 
 @contextmanager
 def told(act: str) -> Iterator[None]:
-    """Say the database's refusals in our words."""
+    """Say the database's refusals in our words, without what the request was: they are logged."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as err:
+        cause = err.orig if isinstance(err, StatementError) and err.orig is not None else err
+        # PostgreSQL adds the row to some refusals, in lines of their own.
+        found = (str(cause).splitlines() or [type(cause).__name__])[0]
         raise StoreError(
-            f"the guard's queue: asked to {act}; found {err}; mend the database or disk"
-        ) from err
+            f"the guard's queue: asked to {act}; found {found}; mend the database or disk"
+        ) from None
 
 
 def micros(at: datetime) -> int:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from headgate.adapters.guard.answers import later_answer, safe_answer
 from headgate.adapters.guard.looking import Looking
 from headgate.adapters.guard.question import Question, Resolved, nobody, used_before
-from headgate.adapters.guard.queue import DurableQueue, Put, Queued
+from headgate.adapters.guard.queue import DurableQueue, Put, Queued, in_time
 from headgate.adapters.guard.upstream import Upstream
 from headgate.errors import StoreError
 from headgate.guard.confidence import is_sure
@@ -45,6 +45,11 @@ class Resolver:
         self.counts = counts
         self.queue = queue
         self._looking = Looking(plan, counts, reviews)
+
+    @property
+    def longest(self) -> float:
+        """Seconds that resolving one request takes at most."""
+        return self.plane.longest + self.incumbent.longest
 
     async def close(self) -> None:
         """Finish what is under way and let go of every connection."""
@@ -167,7 +172,7 @@ class Resolver:
             question.request_id, question.digest, question.body, question.entity, question.slice, question.at
         )
         try:
-            put = await asyncio.to_thread(self.queue.put, one, now)
+            put = await in_time(self.queue.put, one, now)
         except StoreError as err:
             _LOG.warning("queue of %s: %s", self.plan.service, err)
             return None

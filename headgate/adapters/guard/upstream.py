@@ -82,6 +82,13 @@ class Upstream:
         """Where its circuit breaker stands."""
         return self._breaker.position
 
+    @property
+    def longest(self) -> float:
+        """Seconds after which `ask` has ended, whatever is behind it."""
+        retry = self._plan.serving.retry
+        pauses = (backoff(retry, tries, lambda _least, most: most) for tries in range(1, retry.attempts))
+        return retry.attempts * self._patience + sum(LONGEST_PAUSE + pause for pause in pauses)
+
     async def close(self) -> None:
         """Let go of its connections."""
         await self._client.aclose()

@@ -16,9 +16,10 @@ from headgate.adapters.planes import envoy_log, fencing
 from headgate.adapters.planes.envoy_admin import Admin
 from headgate.adapters.planes.envoy_bootstrap import Json, bootstrap, secret
 from headgate.adapters.planes.envoy_clusters import clusters
-from headgate.adapters.planes.envoy_files import OnWrite, RunDir, read_json
+from headgate.adapters.planes.envoy_files import RunDir
 from headgate.adapters.planes.envoy_process import envoy_process
 from headgate.adapters.planes.envoy_routes import read_back, route_config
+from headgate.adapters.planes.folder import OnWrite, read_json
 from headgate.adapters.planes.held import HeldProxy
 from headgate.adapters.planes.tls import Tls
 from headgate.errors import PlaneRefused, PlaneUnavailable
@@ -76,44 +77,6 @@ class EnvoyPlane(HeldProxy):
         """Say what this plane can do."""
         return PLANES["envoy"]
 
-    def reconcile(self, route: Route) -> None:
-        """Make sure Envoy runs, at the share its files hold, and knows the endpoints.
-
-        Raises
-        ------
-        PlaneUnavailable
-            If Envoy cannot be started: no binary, port taken.
-        PlaneRefused
-            If the route's token is lower than the one in force.
-        """
-        self._files.make()
-        with self._files.locked(self._patience_s):
-            held = self._running(route)
-            wanted = fencing.with_endpoints(held, route)
-            # Also mends a route file that somebody damaged: the next restart depends on it.
-            if wanted != held or self._on_file() != held:
-                self._write(wanted, held)
-            self._show_certificate()
-
-    def apply(self, route: Route) -> None:
-        """Set endpoints, share and mirror by one rename, and return once Envoy reports them.
-
-        The same route twice is once.
-
-        Raises
-        ------
-        PlaneRefused
-            If Envoy holds a higher token or a newer generation, the route makes no sense, or Envoy
-            rejects it (then the old one stays, in force and on file).
-        PlaneUnavailable
-            If Envoy cannot be started, or does not report the route in time: apply it again.
-        """
-        self._files.make()
-        with self._files.locked(self._patience_s):
-            held = self._running(route)
-            if fencing.must_write(route, held):
-                self._write(route, held)
-
     def read_log(self, position: Mapping[str, int]) -> PlaneLog:
         """Return what both logs gained since ``position``; see `headgate.adapters.planes.envoy_log.read`."""
         return envoy_log.read(self._files.access_log, self._files.shadow_log, position)
@@ -133,29 +96,20 @@ class EnvoyPlane(HeldProxy):
         except (PlaneRefused, LookupError, TypeError):
             return None
 
-    def _running(self, route: Route) -> Route:
-        """Return the route in force, having started Envoy if it was dead."""
-        process = self._process.find()
-        if process is not None:
-            try:
-                return self._held()
-            except PlaneUnavailable:
-                pass  # it is starting, or dying
-            # Or a supervisor started it from files that somebody damaged. It watches them.
-            self._publish_resources(self._on_file() or fencing.initial(route))
-            try:
-                return self._started(process)
-            except PlaneUnavailable:
-                # Just killed, it may still have been seen alive; one that lives is not started twice.
-                if self._process.find() is not None:
-                    raise
-        # Both files are written anew from the route they hold: an older Headgate may have made them.
+    def _unblock(self, route: Route) -> None:
+        # A supervisor started it from files that somebody damaged: it waits for good ones, and watches them.
         self._publish_resources(self._on_file() or fencing.initial(route))
+
+    def _lay_out(self, held: Route) -> None:
+        # Both files are written anew from the route they hold: an older Headgate may have made them.
+        self._publish_resources(held)
         if self._tls:
             self._publish_certificate(self._tls.in_one())
         document = bootstrap(self._files, *self._listen, self._admin_port, tls=self._tls is not None)
         self._files.publish(self._files.bootstrap, document)
-        return self._started(self._process.start())
+
+    def _in_order(self, wanted: Route, held: Route) -> bool:
+        return wanted == held == self._on_file()
 
     def _is_up(self) -> bool:
         return self._admin.ready() and self._admin.routes() is not None
@@ -186,7 +140,6 @@ class EnvoyPlane(HeldProxy):
             raise PlaneUnavailable(self._late(f"rollout {wanted.rollout!r} generation {wanted.generation}"))
 
     def _show_certificate(self) -> None:
-        """Show callers the certificate that is in its file now: it may have been renewed."""
         if self._tls is None:
             return
         document: Any = read_json(self._files.secrets)

@@ -75,5 +75,5 @@ class Admin:
         except (OSError, ValueError, http.client.HTTPException) as err:
             raise PlaneUnavailable(
                 f"asked Envoy for {path}; found nobody at the address in {self._address_file} ({err}); "
-                "reconcile starts it again"
+                "the next tick of a rollout starts it again, and so does `start` in its folder"
             ) from err

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from headgate.adapters.planes.folder import Folder, OnWrite, read_json
-
-__all__ = ["OnWrite", "RunDir", "read_json"]
+from headgate.adapters.planes.folder import Folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,6 @@ class RunDir(Folder):
         return self.root / "admin-address"
 
     def make(self) -> None:
-        """Create the folders."""
+        """Create the folder, and those that Envoy watches."""
         for folder in (self.clusters.parent, self.routes.parent, self.secrets.parent):
             folder.mkdir(parents=True, exist_ok=True)

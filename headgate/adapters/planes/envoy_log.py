@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from headgate.adapters.planes.log_files import aware, new_lines, parsed
+from headgate.adapters.planes import log_files
+from headgate.adapters.planes.log_files import NO_SLICE, aware, event_time
 from headgate.plan.model import ALL
 from headgate.ports import Mirrored, PlaneLog, Served, Side
 
@@ -37,9 +38,6 @@ ACCESS_FORMAT: Mapping[str, str] = {
     "served": "%METADATA(UPSTREAM_HOST:headgate:side)%",
     "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
 }
-
-#: What the route of requests in no slice is called; no slice can be.
-NO_SLICE = "-"
 
 
 def served(line: bytes) -> Served:
@@ -101,14 +99,8 @@ def _text(value: Any) -> str:
 
 
 def _event_time(said: Mapping[str, Any]) -> datetime:
-    """Return the caller's time where it is one, else the plane's (aware UTC)."""
-    claimed = said["at"]
-    if claimed is not None:
-        try:
-            return aware(claimed)
-        except (ValueError, OverflowError):
-            pass  # anybody can send anything: such a request happened when the plane saw it
-    return aware(said["ts"])
+    seen, claimed = aware(said["ts"]), said["at"]
+    return seen if claimed is None else event_time(claimed, seen)
 
 
 def _latency_ms(said: Mapping[str, Any]) -> float:
@@ -118,17 +110,5 @@ def _latency_ms(said: Mapping[str, Any]) -> float:
 
 
 def read(access: Path, shadow: Path, position: Mapping[str, int]) -> PlaneLog:
-    """Return what both logs gained since ``position`` ({} from the beginning).
-
-    A line without its end is left for the next read. A log that was truncated or replaced is read
-    from its beginning; that counts as one garbled line, because lines may have been lost with it.
-    """
-    live, copies = new_lines(access, position), new_lines(shadow, position)
-    requests, bad_requests = parsed(live.lines, served)
-    mirrors, bad_mirrors = parsed(copies.lines, mirrored)
-    return PlaneLog(
-        served=requests,
-        mirrored=mirrors,
-        position={**position, **live.position, **copies.position},
-        garbled=bad_requests + bad_mirrors + live.restarted + copies.restarted,
-    )
+    """Return what both logs gained since ``position``; see `headgate.adapters.planes.log_files.read`."""
+    return log_files.read(position, (access, served), (shadow, mirrored))

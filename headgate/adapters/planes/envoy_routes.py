@@ -23,7 +23,7 @@ from headgate.adapters.planes.envoy_bootstrap import (
     header,
 )
 from headgate.adapters.planes.envoy_clusters import EITHER, either_name, incumbent_name, mirror_name
-from headgate.adapters.planes.envoy_log import NO_SLICE
+from headgate.adapters.planes.log_files import NO_SLICE
 from headgate.errors import PlaneRefused
 from headgate.plan.model import ALL
 from headgate.ports import Endpoint, Route, Side, SliceShare

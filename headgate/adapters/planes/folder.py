@@ -50,6 +50,10 @@ class Folder:
         """A script that starts the proxy as it was started last: for a supervisor, with no control plane."""
         return self.root / "start"
 
+    def make(self) -> None:
+        """Create the folder, and what is in it."""
+        self.root.mkdir(parents=True, exist_ok=True)
+
     def publish(self, path: Path, document: Any) -> None:
         """Put a JSON document in place; raises as `publish_text` does."""
         self.publish_text(path, json.dumps(document, indent=1))

@@ -71,47 +71,6 @@ class HAProxyPlane(HeldProxy):
         """Say what this plane can do."""
         return PLANES["haproxy"]
 
-    def reconcile(self, route: Route) -> None:
-        """Make sure HAProxy runs, at the share its file holds, and knows the endpoints.
-
-        A host's name is looked up anew here, and by every change: HAProxy is told addresses.
-
-        Raises
-        ------
-        PlaneUnavailable
-            If HAProxy cannot be started: no program, port taken.
-        PlaneRefused
-            If the route's token is lower than the one in force.
-        """
-        self._files.root.mkdir(parents=True, exist_ok=True)
-        with self._files.locked(self._patience_s):
-            held = self._running(route)
-            wanted = fencing.with_endpoints(held, route)
-            asked = entries(wanted, address_of)
-            # Also mends a file that somebody damaged or changed: the next restart depends on it.
-            if asked != self._socket.entries() or asked != self._files.routes_on_file():
-                self._write(wanted, held)
-            self._show_certificate()
-
-    def apply(self, route: Route) -> None:
-        """Set endpoints and share, on file and in one commit, and return once HAProxy reports them.
-
-        The same route twice is once.
-
-        Raises
-        ------
-        PlaneRefused
-            If HAProxy holds a higher token or a newer generation, the route makes no sense or asks for a
-            mirror, or HAProxy rejects it (then the old one stays, in force and on file).
-        PlaneUnavailable
-            If HAProxy cannot be started, or does not report the route in time: apply it again.
-        """
-        self._files.root.mkdir(parents=True, exist_ok=True)
-        with self._files.locked(self._patience_s):
-            held = self._running(route)
-            if fencing.must_write(route, held):
-                self._write(route, held)
-
     def read_log(self, position: Mapping[str, int]) -> PlaneLog:
         """Return what the log gained since ``position``; see `headgate.adapters.planes.haproxy_log.read`."""
         return haproxy_log.read(self._files.access_log, position)
@@ -128,25 +87,15 @@ class HAProxyPlane(HeldProxy):
         except PlaneRefused:
             return None
 
-    def _running(self, route: Route) -> Route:
-        """Return the route in force, having started HAProxy if it was dead."""
-        process = self._process.find()
-        if process is not None:
-            try:
-                return self._held()
-            except PlaneUnavailable:
-                pass  # it is starting, or dying
-            try:
-                return self._started(process)
-            except PlaneUnavailable:
-                # Just killed, it may still have been seen alive; one that lives is not started twice.
-                if self._process.find() is not None:
-                    raise
+    def _lay_out(self, held: Route) -> None:
         # Written anew from the route they hold: an older Headgate may have made them.
-        held = self._on_file() or fencing.initial(route)
         self._publish_route(held)
         self._publish_config(held)
-        return self._started(self._process.start())
+
+    def _in_order(self, wanted: Route, _held: Route) -> bool:
+        # Not the routes but their entries: a host's name may lead elsewhere by now.
+        asked = entries(wanted, address_of)
+        return asked == self._socket.entries() == self._files.routes_on_file()
 
     def _is_up(self) -> bool:
         self._socket.entries()
@@ -179,7 +128,6 @@ class HAProxyPlane(HeldProxy):
         self._files.publish_text(self._files.config, config(bind, self._threads, alone))
 
     def _show_certificate(self) -> None:
-        """Show callers the certificate that is in its file now: it may have been renewed."""
         if self._tls is None:
             return
         now = self._tls.in_one()

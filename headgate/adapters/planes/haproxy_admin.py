@@ -86,8 +86,8 @@ class RuntimeSocket:
             return self._asked(command)
         except OSError as err:
             raise PlaneUnavailable(
-                f"asked HAProxy to {command.split()[0]}; found nobody at {self._path} ({err}); reconcile "
-                "starts it again"
+                f"asked HAProxy for `{command.splitlines()[0]}`; found nobody at {self._path} ({err}); "
+                "the next tick of a rollout starts it again, and so does `start` in its folder"
             ) from err
 
     def _asked(self, command: str) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 import orjson
 
-from headgate.adapters.planes.haproxy_routes import NO_SLICE
-from headgate.adapters.planes.log_files import aware, new_lines, parsed
+from headgate.adapters.planes import log_files
+from headgate.adapters.planes.log_files import NO_SLICE, event_time
 from headgate.ports import PlaneLog, Served, Side
 
 _ABSENT = "-"  # how HAProxy writes what is not there
@@ -40,7 +40,7 @@ def served(line: bytes) -> Served:
     return Served(
         request_id=_text(said["request_id"]),
         entity=_text(said["entity"]),
-        at=_event_time(said),
+        at=event_time(said["at"], datetime.fromtimestamp(said["ts"], UTC)),
         assigned=Side(said["assigned"]),
         served=Side(said["served"]) if answered else None,
         status=_status(said, answered=answered),
@@ -53,18 +53,8 @@ def served(line: bytes) -> Served:
 
 
 def read(access: Path, position: Mapping[str, int]) -> PlaneLog:
-    """Return what the log gained since ``position`` ({} from the beginning); there are no copies.
-
-    A log that was truncated or replaced is read from its beginning; that counts as one garbled line.
-    """
-    live = new_lines(access, position)
-    requests, bad = parsed(live.lines, served)
-    return PlaneLog(
-        served=requests,
-        mirrored=(),
-        position={**position, **live.position},
-        garbled=bad + live.restarted,
-    )
+    """Return what the log gained since ``position``; see `headgate.adapters.planes.log_files.read`."""
+    return log_files.read(position, (access, served))
 
 
 def _text(value: str) -> str:
@@ -77,12 +67,3 @@ def _text(value: str) -> str:
 def _status(said: Mapping[str, Any], *, answered: bool) -> int:
     gone = str(said["end"]).startswith("C") and not answered
     return 0 if gone else max(int(said["status"]), 0)
-
-
-def _event_time(said: Mapping[str, Any]) -> datetime:
-    """Return the caller's time where it is one, else the plane's (aware UTC)."""
-    try:
-        return aware(said["at"])
-    except (ValueError, OverflowError):
-        # Anybody can send anything: such a request happened when the plane saw it.
-        return datetime.fromtimestamp(said["ts"], UTC)

@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable, Mapping
 from itertools import count
 
+from headgate.adapters.planes.log_files import NO_SLICE
 from headgate.errors import PlaneRefused, PlaneUnavailable
 from headgate.plan.model import ALL
 from headgate.ports import Endpoint, Route, SliceShare
@@ -22,8 +23,6 @@ from headgate.routing import FULL_BP
 
 #: Keys of the map: the rest's, and what those of slices begin with.
 REST, SLICE = "rest", "slice."
-#: What the entry of requests in no slice is called; no slice can be.
-NO_SLICE = "-"
 _NAMES = (
     "share_bp", "timeout_ms", "candidate", "candidate_ip", "candidate_port", "incumbent_ip", "incumbent_port",
     "salt", "rollout", "slice", "generation", "token", "service", "model", "incumbent_host", "candidate_host",

@@ -59,6 +59,44 @@ class HeldProxy(ABC):
         """Where callers are served."""
         return "{}://{}:{}".format("https" if self._tls else "http", *self._listen)
 
+    def reconcile(self, route: Route) -> None:
+        """Make sure the proxy runs, at the share its files hold, and knows the endpoints.
+
+        Raises
+        ------
+        PlaneUnavailable
+            If it cannot be started: no program, port taken.
+        PlaneRefused
+            If the route's token is lower than the one in force.
+        """
+        self._folder.make()
+        with self._folder.locked(self._patience_s):
+            held = self._running(route)
+            wanted = fencing.with_endpoints(held, route)
+            # Also mends a file that somebody damaged or changed: the next restart depends on it.
+            if not self._in_order(wanted, held):
+                self._write(wanted, held)
+            self._show_certificate()
+
+    def apply(self, route: Route) -> None:
+        """Set endpoints, share and mirror at one moment, and return once the proxy reports them.
+
+        The same route twice is once.
+
+        Raises
+        ------
+        PlaneRefused
+            If the proxy holds a higher token or a newer generation, the route makes no sense or asks for
+            what it cannot do, or it rejects it (then the old one stays, in force and on file).
+        PlaneUnavailable
+            If it cannot be started, or does not report the route in time: apply it again.
+        """
+        self._folder.make()
+        with self._folder.locked(self._patience_s):
+            held = self._running(route)
+            if fencing.must_write(route, held):
+                self._write(route, held)
+
     def observe(self) -> Observed:
         """Ask the proxy what is in force.
 
@@ -136,10 +174,43 @@ class HeldProxy(ABC):
         """Bring a route in force, on file too, and return once the proxy reports it."""
 
     @abstractmethod
+    def _in_order(self, wanted: Route, held: Route) -> bool:
+        """Say whether a route is in force and on file, given the one that the proxy reports."""
+
+    @abstractmethod
+    def _show_certificate(self) -> None:
+        """Show callers the certificate that is in its file now: it may have been renewed."""
+
+    @abstractmethod
+    def _lay_out(self, held: Route) -> None:
+        """Write all that a start reads, so that it serves this route."""
+
+    @abstractmethod
     def _is_up(self) -> bool:
         """Say whether it can be asked for its route."""
 
+    def _unblock(self, route: Route) -> None:  # noqa: B027 - most proxies wait for nothing
+        """Give a proxy that runs, and has no route, what it may be waiting for."""
+
     # ------------------------------------------------------------ starting
+
+    def _running(self, route: Route) -> Route:
+        """Return the route in force, having started the proxy if it was dead."""
+        process = self._process.find()
+        if process is not None:
+            try:
+                return self._held()
+            except PlaneUnavailable:
+                pass  # it is starting, or dying
+            self._unblock(route)
+            try:
+                return self._started(process)
+            except PlaneUnavailable:
+                # Just killed, it may still have been seen alive; one that lives is not started twice.
+                if self._process.find() is not None:
+                    raise
+        self._lay_out(self._on_file() or fencing.initial(route))
+        return self._started(self._process.start())
 
     def _started(self, process: psutil.Process) -> Route:
         def ready() -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from headgate.adapters import share_file
-from headgate.adapters.planes import gateway
+from headgate.adapters.planes import fencing, gateway
 from headgate.adapters.planes.envoy_bootstrap import bootstrap
 from headgate.adapters.planes.envoy_clusters import clusters
 from headgate.adapters.planes.envoy_files import RunDir
@@ -53,7 +53,8 @@ def _envoy(route: Route, folder: Path, port: int) -> Mapping[str, str]:
 def _haproxy(route: Route, _folder: Path, port: int) -> Mapping[str, str]:
     said = entries(route, address_of)
     lines = "".join(f"{key} {value}\n" for key, value in said.items())
-    return {"haproxy.cfg": config(f"127.0.0.1:{port}", 2, said[REST]), "routes.map": lines}
+    alone = entries(fencing.initial(route), address_of)[REST]
+    return {"haproxy.cfg": config(f"127.0.0.1:{port}", 2, alone), "routes.map": lines}
 
 
 def _gateway(route: Route, _folder: Path, _port: int) -> Mapping[str, str]:

@@ -7,19 +7,16 @@ from urllib.parse import quote
 
 from starlette.responses import Response
 
-from headgate.adapters.review_page.showing import render, shown
-from headgate.adapters.review_page.visit import Visit, case_of, number_in, page, service_of, to
+from headgate.adapters.review_page.showing import in_a_row, printable, render, said, shown
+from headgate.adapters.review_page.visit import Visit, case_of, number_in, page, page_in, service_of, to
 from headgate.adapters.store import reviews
 from headgate.errors import InputError
 from headgate.review.case import Decided, Queued, Ruling
 
 #: Of the cookie that holds a session's secret.
 COOKIE = "headgate_review"
-#: What became of the last case, for the line above the next.
-_SAID = {
-    Ruling.CONFIRMED: "confirmed", Ruling.OVERRIDDEN: "overridden", Ruling.ANSWERED: "answered",
-    Ruling.UNCLEAR: "cannot be told", Ruling.WITHDRAWN: "taken back: it waits again",
-}  # fmt: skip
+#: Cases of a page of those that wait.
+_A_PAGE = 50
 #: Characters of a comment that are kept.
 _LONGEST = 2_000
 _FILES = {"style.css": "text/css", "keys.js": "text/javascript"}
@@ -73,6 +70,23 @@ def decide(visit: Visit) -> Response:
     return to(f"{back}?last={case.id}")
 
 
+def waiting(visit: Visit) -> Response:
+    """Show what waits, a page of it."""
+    service, desk = service_of(visit), visit.desk
+    number, (many, _) = page_in(visit), reviews.backlog(desk.engine, service)
+    cases = reviews.waiting(desk.engine, service, _A_PAGE, skip=_A_PAGE * (number - 1))
+    plan, now = desk.plan_of(service), desk.clock()
+    return page(
+        visit,
+        "waiting.html.j2",
+        service=service,
+        cases=[in_a_row(case, plan, now) for case in cases],
+        number=number,
+        pages=max(1, -(-many // _A_PAGE)),
+        waiting=many,
+    )
+
+
 def standing(visit: Visit) -> Response:
     """Show how a service's answers are taken, and what is to come."""
     service = service_of(visit)
@@ -80,11 +94,13 @@ def standing(visit: Visit) -> Response:
 
 
 def ask_who(visit: Visit, why: str = "") -> Response:
-    """Ask who it is; ``why`` says what was wrong before."""
+    """Ask who it is; ``why`` says what was wrong before, and then the name stays in its field."""
     if visit.session is not None:
         return to("/")
     name = visit.sessions.begin()
-    return page(visit, "sign_in.html.j2", status=403 if why else 200, request_name=name, why=why)
+    person = visit.form.get("name", "").strip()
+    status = 403 if why else 200
+    return page(visit, "sign_in.html.j2", status=status, request_name=name, why=why, person=person)
 
 
 def sign_in(visit: Visit) -> Response:
@@ -131,17 +147,19 @@ def static(visit: Visit) -> Response:
 def _case_page(visit: Visit, service: str, case: Queued | None) -> Response:
     desk, now, who = visit.desk, visit.desk.clock(), visit.reviewer
     waiting, oldest = reviews.backlog(desk.engine, service)
+    plan = desk.plan_of(service)
     last = None
     if who.last is not None and visit.query.get("last") == str(who.last):
         before = reviews.get(desk.engine, who.last)
-        last = (who.last, before.case.request_id, _SAID[before.decided.ruling]) if before.decided else None
-    plan = desk.plan_of(service)
+        name = printable(before.case.request_id)
+        last = (who.last, name, said(before.decided, plan)) if before.decided else None
     return page(
         visit,
         "case.html.j2",
         service=service,
         case=None if case is None else shown(case, plan, now),
         decided=case.decided if case else None,
+        said=said(case.decided, plan) if case and case.decided else "",
         waiting=waiting,
         oldest=oldest,
         max_age=plan.review.max_age if plan and plan.review else None,

@@ -56,6 +56,7 @@ def app(desk: Desk, hosts: Sequence[str]) -> Starlette:
             route("/sign-out", acts.sign_out, "POST"),
             route("/{service}", acts.next_case),
             route("/{service}/standing", acts.standing),
+            route("/{service}/waiting", acts.waiting),
             route("/{service}/{case:int}", acts.one_case),
             route("/{service}/{case:int}", acts.decide, "POST"),
         ],

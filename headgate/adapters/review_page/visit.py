@@ -16,7 +16,7 @@ from headgate.adapters.review_page.showing import render
 from headgate.adapters.store import reviews
 from headgate.errors import HeadgateError, IllegalTransition, InputError, StoreError
 from headgate.report.formats import lasting, when
-from headgate.review.case import Queued
+from headgate.review.case import Queued, cases_wait
 
 _MOST_BODY = 64_000
 
@@ -52,6 +52,7 @@ def page(visit: Visit, template: str, *, status: int = 200, **values: object) ->
         "reviewer": session.reviewer if session else "",
         "token": session.token if session else "",
         "own": visit.desk.reviewer is not None,
+        "cases_wait": cases_wait,
         "lasting": lasting,
         "when": when,
     }
@@ -108,6 +109,12 @@ def status_of(err: HeadgateError) -> int:
             return 503
         case _:
             return 500
+
+
+def page_in(visit: Visit) -> int:
+    """Return which page of a list is asked for, from 1; the first where that is none."""
+    text = visit.query.get("page", "1")
+    return max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 7 else 1
 
 
 def number_in(text: str) -> float:

@@ -51,7 +51,7 @@ def connect(url: str, patience: float = 30.0) -> Engine:
     kind = parsed.get_backend_name()
     if kind not in {"sqlite", "postgresql"}:
         raise StoreError(f"asked a store URL like {_ACCEPTED}; found {parsed.render_as_string()!r}")
-    engine = _sqlite(parsed, patience) if kind == "sqlite" else _postgres(parsed, patience)
+    engine = _sqlite(parsed, patience) if kind == "sqlite" else postgres_engine(parsed, patience)
     try:
         if kind == "sqlite":
             _use_write_ahead_log(engine, patience)
@@ -81,7 +81,7 @@ def connect_to_read(url: str, patience: float = 30.0) -> Engine:
         If there is no store, or its tables are of another Headgate.
     """
     if url.startswith("postgresql"):
-        engine = _postgres(make_url(url), patience, "-c default_transaction_read_only=on")
+        engine = postgres_engine(make_url(url), patience, "-c default_transaction_read_only=on")
     else:
         engine = _sqlite_to_read(Path(url.removeprefix("sqlite:///")), patience)
     try:
@@ -177,7 +177,8 @@ def _start(connection: Connection) -> None:
     connection.exec_driver_sql(f"BEGIN {kind}")
 
 
-def _postgres(url: URL, patience: float, more: str = "") -> Engine:
+def postgres_engine(url: URL, patience: float, more: str = "") -> Engine:
+    """Return a PostgreSQL that is waited for so many seconds; ``more``: settings of its sessions."""
     url = url.set(drivername="postgresql+psycopg")
     waits = f"-c lock_timeout={round(patience * 1000)} -c timezone=UTC {more}"
     settings = {"connect_timeout": max(2, round(patience)), "application_name": "headgate"}

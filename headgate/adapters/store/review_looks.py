@@ -29,8 +29,8 @@ def find(engine: Engine, service: str, request_id: str) -> Queued | None:
         return None if row is None else queued(row, last_said(session, id_of(row)))
 
 
-def waiting(engine: Engine, service: str, most: int = 200) -> list[Queued]:
-    """Return the cases that wait, oldest first."""
+def waiting(engine: Engine, service: str, most: int = 200, skip: int = 0) -> list[Queued]:
+    """Return the cases that wait, oldest first, so many of them after the first few."""
     query = (
         select(ReviewCaseRow)
         .join(ReviewDeskRow, col(ReviewDeskRow.case_id) == col(ReviewCaseRow.id))
@@ -38,7 +38,7 @@ def waiting(engine: Engine, service: str, most: int = 200) -> list[Queued]:
         .order_by(col(ReviewCaseRow.put_at), col(ReviewCaseRow.id))
     )
     with reading(engine) as session:
-        return [queued(row, None) for row in session.exec(query.limit(most))]
+        return [queued(row, None) for row in session.exec(query.limit(most).offset(skip))]
 
 
 def backlog(engine: Engine, service: str) -> tuple[int, datetime | None]:
@@ -75,15 +75,15 @@ def history(
         return [queued(row, last.get(id_of(row))) for row in rows]
 
 
-def arrivals(engine: Engine, service: str, since: datetime) -> dict[str, int]:
-    """Return how many cases were put from then on, by reason."""
+def arrivals(engine: Engine, service: str, since: datetime) -> dict[tuple[str, str], int]:
+    """Return how many cases were put from then on, by reason and slice."""
     query = (
-        select(ReviewCaseRow.reason, func.count())
+        select(ReviewCaseRow.reason, ReviewCaseRow.slice, func.count())
         .where(ReviewCaseRow.service == service, col(ReviewCaseRow.put_at) >= since)
-        .group_by(ReviewCaseRow.reason)
+        .group_by(ReviewCaseRow.reason, ReviewCaseRow.slice)
     )
     with reading(engine) as session:
-        return dict(session.exec(query).all())
+        return {(reason, slice_): count for reason, slice_, count in session.exec(query)}
 
 
 def services(engine: Engine) -> list[str]:

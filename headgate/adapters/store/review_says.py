@@ -56,10 +56,13 @@ def next(engine: Engine, service: str, reviewer: str, now: datetime) -> Queued |
 
 
 def skip(engine: Engine, case_id: int, reviewer: str, now: datetime) -> None:
-    """Put a case aside for a while, for somebody else to look at."""
+    """Put a case aside for a while, for somebody else to look at; what another looks at stays theirs."""
+    who = _named(reviewer)
     with writing(engine) as session:
         desk = desk_row(session, case_id)
-        desk.reviewer, desk.until = _NOT + _named(reviewer), now + HELD_FOR
+        if desk.until > now and desk.reviewer not in ("", who) and not desk.reviewer.startswith(_NOT):
+            return
+        desk.reviewer, desk.until = _NOT + who, now + HELD_FOR
         session.add(desk)
 
 
