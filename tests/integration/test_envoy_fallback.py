@@ -7,8 +7,9 @@ from itertools import count
 
 import pytest
 
+from deployments.processes import free_port
 from headgate.ports import Side
-from tests.integration.envoy_stage import Stage, Upstream, free_port
+from tests.integration.envoy_stage import Stage, Upstream
 from tests.integration.plane_conformance import read
 
 pytestmark = pytest.mark.envoy
