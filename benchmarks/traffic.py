@@ -25,7 +25,8 @@ import uvicorn
 
 from benchmarks.results import Figure, Section
 from benchmarks.running import say
-from benchmarks.traffic_paths import PLANES, free_port, route_to
+from benchmarks.traffic_paths import PLANES, route_to
+from deployments.processes import free_port
 from headgate.errors import PlaneUnavailable
 from headgate.ports import Route, TrafficPlane
 

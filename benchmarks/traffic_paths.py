@@ -17,6 +17,7 @@ import psutil
 import yaml
 
 from benchmarks.traffic_peers import HAPROXY, NGINX, program, version_of
+from deployments.processes import free_port
 from headgate.adapters.planes.envoy import EnvoyPlane
 from headgate.adapters.planes.haproxy import HAProxyPlane
 from headgate.errors import PlaneUnavailable
@@ -164,13 +165,6 @@ def route_to(incumbent: int, candidate: int, share_bp: int = 5_000) -> Route:
         candidate=Endpoint(_HOST, candidate),
         timeout_ms=5_000,
     )
-
-
-def free_port() -> int:
-    """Return a loopback port that is free now."""
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -7,12 +7,11 @@ find its old ports again.
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from deployments.processes import free_port
+from deployments.processes import free_port, is_free
 from headgate.errors import InputError
 
 #: Last digits of the ports of versions trained anew: ``gbm-3`` and those after it.
@@ -42,9 +41,9 @@ def choose_ports(run: Path, asked: Mapping[str, int | None]) -> Ports:
     chosen = {}
     for name, usual in ((field.name, field.default) for field in fields(Ports)):
         wanted = asked.get(name) or before.get(name)
-        if wanted is not None and not _is_free(wanted):
+        if wanted is not None and not is_free(wanted):
             raise InputError(_taken(name, wanted, before))
-        usual = usual if isinstance(usual, int) and _is_free(usual) else free_port()
+        usual = usual if isinstance(usual, int) and is_free(usual) else free_port()
         chosen[name] = wanted or usual
     ports = Ports(**chosen)
     run.mkdir(parents=True, exist_ok=True)
@@ -61,20 +60,10 @@ def address_of_new_versions() -> str:
         If no row of ports is free.
     """
     for _ in range(100):
-        row = free_port() // 10 % 5_500 + 1_000
-        if all(_is_free(10 * row + number) for number in _NEW_VERSIONS):
+        row = free_port() // 10
+        if all(is_free(10 * row + number) for number in _NEW_VERSIONS):
             return f"http://127.0.0.1:{row}{{number}}"
     raise InputError("asked a few free ports in a row for new versions; found none; end what has them")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that has just been left is free
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _taken(name: str, port: int, before: Mapping[str, int]) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import SystemRandom
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -28,11 +29,34 @@ class StartError(HeadgateError):
     """A process of the stack did not become ready."""
 
 
+#: Below those that systems give to outgoing connections, which take any of theirs at any moment.
+_PORTS = range(15_000, 32_000)
+
+
 def free_port() -> int:
-    """Return a loopback port that is free now."""
+    """Return a loopback port that is free now, and that no connection is given by chance.
+
+    Raises
+    ------
+    StartError
+        If there is none.
+    """
+    # Not the shared generator: who seeds it would be given the same port as the next process.
+    for port in SystemRandom().sample(_PORTS, 200):
+        if is_free(port):
+            return port
+    raise StartError("asked a free port on loopback; found none; end programs that listen")
+
+
+def is_free(port: int) -> bool:
+    """Return whether somebody may listen on this loopback port."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # one that has just been left is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def answers(url: str) -> bool:

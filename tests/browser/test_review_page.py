@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from deployments.processes import free_port
 from headgate.adapters import store
 from headgate.adapters.lake import Lake
 from headgate.adapters.planes.in_process import InProcessPlane
@@ -22,7 +23,6 @@ from tasks import wiring
 from tasks.adopting import desk_of
 from tests.browser.chromium import Browser
 from tests.builders import APRIL, plan, settings_in
-from tests.integration.envoy_stage import free_port
 
 SERVICE, ANN = "flight-delays", "ann@example.org"
 NOW = APRIL + timedelta(hours=5)

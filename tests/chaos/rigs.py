@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 
 import psutil
 
+from deployments.processes import free_port
 from headgate.adapters.planes.envoy import EnvoyPlane
 from headgate.adapters.planes.haproxy import HAProxyPlane
 from headgate.adapters.planes.haproxy_admin import RuntimeSocket
 from headgate.adapters.planes.haproxy_process import find_binary
 from headgate.errors import PlaneUnavailable
 from headgate.ports import Route
-from tests.integration.envoy_stage import free_port
 
 
 @dataclass(frozen=True)

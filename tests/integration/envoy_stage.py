@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
+from deployments.processes import free_port
 from headgate.adapters.planes.envoy import EnvoyPlane
 from headgate.adapters.planes.haproxy import HAProxyPlane
 from headgate.ports import Endpoint, Route, Side
@@ -21,12 +22,6 @@ PROXIES = [
     pytest.param(EnvoyPlane, id="envoy", marks=pytest.mark.envoy),
     pytest.param(HAProxyPlane, id="haproxy", marks=pytest.mark.haproxy),
 ]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Upstream:

@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 
+from deployments.processes import free_port
 from headgate.adapters import store
 from headgate.adapters.planes.envoy import EnvoyPlane
 from headgate.adapters.store import audit
@@ -21,7 +22,6 @@ from headgate.ports import Route
 from headgate.rollout.state import LIVE, Phase
 from tasks.ledger import case_of
 from tasks.traffic import route_of
-from tests.integration.envoy_stage import free_port
 from tests.integration.tick_child import Job, run
 from tests.scenarios.world import SERVICE, Snapshot, World, snapshot
 

@@ -10,7 +10,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -23,6 +22,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from deployments.processes import free_port
 
 _NUMBER = count(1)
 
@@ -72,9 +73,7 @@ def _started(binaries: Path, home: Path, user: str | None) -> Iterator[int]:
     )
     if made.returncode:
         pytest.skip(f"PostgreSQL cannot run here: initdb said {made.stderr.strip()[-300:]}")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     # A zone that is not UTC: what comes back must be UTC all the same.
     settings = {"listen_addresses": "127.0.0.1", "unix_socket_directories": home, "fsync": "off"}
     settings["timezone"] = "America/New_York"

@@ -14,9 +14,10 @@ import time
 import psutil
 import pytest
 
+from deployments.processes import free_port
 from headgate.adapters.planes.envoy import EnvoyPlane
 from headgate.errors import PlaneRefused, PlaneUnavailable
-from tests.integration.envoy_stage import Upstream, free_port, split_of
+from tests.integration.envoy_stage import Upstream, split_of
 from tests.integration.plane_conformance import read
 from tests.integration.proxy_stage import stage, upstreams
 

@@ -4,10 +4,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from deployments.processes import free_port
 from headgate.adapters.planes.envoy import EnvoyPlane
 from headgate.ports import Endpoint, Route
 from headgate.routing import goes_to_candidate
-from tests.integration.envoy_stage import free_port
 from tests.integration.guard_stage import says, small_plan, standing
 from tests.integration.oip_server import serve
 

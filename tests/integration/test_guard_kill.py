@@ -11,11 +11,11 @@ import httpx
 import pytest
 import yaml
 
+from deployments.processes import free_port
 from headgate.adapters.guard.queue import DurableQueue, State
 from headgate.adapters.places import place_of
 from headgate.plan.model import Plan
 from tests.builders import PLAN
-from tests.integration.envoy_stage import free_port
 from tests.integration.guard_stage import INFER, INPUT, body, fails, says, standing
 from tests.integration.oip_server import serve
 

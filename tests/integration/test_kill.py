@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.processes import free_port
 from headgate.adapters import store
 from headgate.adapters.planes.envoy import EnvoyPlane
 from headgate.errors import PlaneUnavailable
@@ -19,7 +20,6 @@ from tasks import wiring
 from tasks.ledger import case_of
 from tasks.traffic import route_of
 from tests.builders import APRIL, plan
-from tests.integration.envoy_stage import free_port
 from tests.integration.stores import OPENED_BY, tick
 
 pytestmark = pytest.mark.envoy

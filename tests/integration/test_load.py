@@ -16,6 +16,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from deployments.processes import free_port
 from headgate import cli
 from headgate.adapters import store
 from headgate.adapters.lake import Lake
@@ -26,7 +27,6 @@ from tasks import load_twin, loading, wiring
 from tasks.load_check import load_checks
 from tasks.load_pilot import Pilot
 from tests.builders import APRIL, PLAN, plan, settings_in
-from tests.integration.envoy_stage import free_port
 from tests.unit.task_cases import opened, standing_at
 
 SERVER = Path(__file__).with_name("load_server.py")

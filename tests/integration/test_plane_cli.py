@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from deployments.processes import free_port
 from headgate.adapters import store
 from headgate.rollout.state import Phase
 from tasks import wiring
@@ -13,7 +14,6 @@ from tasks.ledger import case_of
 from tasks.traffic import route_of
 from tests.builders import APRIL, plan
 from tests.chaos.rigs import KINDS, Rig
-from tests.integration.envoy_stage import free_port
 from tests.integration.stores import OPENED_BY, tick
 from tests.unit.test_cli import installed, refused, run
 

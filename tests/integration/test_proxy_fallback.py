@@ -8,8 +8,9 @@ from itertools import count
 
 import pytest
 
+from deployments.processes import free_port
 from headgate.ports import Side
-from tests.integration.envoy_stage import Upstream, free_port
+from tests.integration.envoy_stage import Upstream
 from tests.integration.plane_conformance import read
 from tests.integration.proxy_stage import proxy, stage, upstreams
 

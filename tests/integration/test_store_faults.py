@@ -64,7 +64,7 @@ def test_two_readers_of_the_log_at_once_count_it_once(store_engine, store_url):
 
 def test_two_starts_at_once_on_nothing_make_one_store(store_url):
     said = both((connect, store_url), (connect, store_url))
-    assert all("revision 0004" in line for line in said), said
+    assert all("revision 0005" in line for line in said), said
     engine = store.connect(store_url)
     opened(engine)
     engine.dispose()

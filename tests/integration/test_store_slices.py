@@ -194,7 +194,7 @@ def test_an_older_store_is_brought_along_and_says_what_it_always_said(old_store,
         assert _told(engine, rollout) == told
         chained = audit.verify(engine)
         assert (chained.findings, chained.lines) == ((), 10)  # all evidence of a rollout has one
-        assert "revision 0004" in store.describe(engine)
+        assert "revision 0005" in store.describe(engine)
         # It goes on where it was: new ids are above the mark, and history is still history.
         mark = store.evidence_mark(engine, rollout)
         store.add_evidence(engine, rollout, [batch(2)], tick=2)

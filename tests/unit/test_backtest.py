@@ -322,8 +322,10 @@ def test_bad_plans_and_bad_files_are_exit_2_and_say_what_to_do(tmp_path, files):
 
 def test_keys_that_come_later_are_left_aside_and_said(tmp_path, files):
     path = plan_file(tmp_path)
-    path.write_text(path.read_text() + "serving: {fallback: [incumbent, queue]}\n")
+    body = yaml.safe_load(path.read_text())
+    body["candidate"] = {"kind": "recorded", "column": "answer", "version": body["candidate"]["version"]}
+    path.write_text(yaml.safe_dump(body))
     done = run("backtest", path, *files, "--json", "-")
     assert done.exit_code == 0
-    assert "serving.fallback" in done.stderr
+    assert "candidate.column" in done.stderr
     assert json.loads(done.stdout)["outcome"] == "promoted"

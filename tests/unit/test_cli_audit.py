@@ -59,17 +59,17 @@ def tamper(path, *statements):
 def test_a_whole_store_is_exit_0_and_says_what_it_could_not_see(home, made):
     done = run("verify")
     assert done.exit_code == 0
-    assert "25 lines vouch for 25 rows" in done.stdout
+    assert "28 lines vouch for 28 rows" in done.stdout
     assert "no head and no anchors" in done.stdout
     assert done.stdout.endswith("whole by itself: every line and every row fits the others\n")
     anchor(home / "noted" / "anchors.jsonl", made[1], APRIL)
     done = run("verify", "--head", made[1])
     assert done.stdout.endswith("whole: nothing was edited, removed, added or reordered\n")
     assert "no head and no anchors" not in done.stdout
-    assert "held against the head you gave, line 25" in done.stdout
-    assert "held against 1 heads noted in noted/anchors.jsonl, the last of line 25" in done.stdout
+    assert "held against the head you gave, line 28" in done.stdout
+    assert "held against 1 heads noted in noted/anchors.jsonl, the last of line 28" in done.stdout
     assert run("head").stdout == f"{made[1]}\n"
-    assert json.loads(run("head", "--json").stdout)["seq"] == 25
+    assert json.loads(run("head", "--json").stdout)["seq"] == 28
 
 
 @pytest.mark.usefixtures("home")
@@ -81,7 +81,7 @@ def test_tampering_is_exit_1_and_every_finding_is_named_to_people_and_to_scripts
     assert "row removed: line 6, ledger" in done.stdout
     assert 'row edited: line 8, approval {"id":1}' in done.stdout
     told = json.loads(run("verify", "--json").stdout)
-    assert (told["whole"], told["lines"], told["head"]) == (False, 25, str(made[1]))
+    assert (told["whole"], told["lines"], told["head"]) == (False, 28, str(made[1]))
     assert [(one["kind"], one["line"]) for one in told["findings"]] == [("row removed", 6), ("row edited", 8)]
 
 
@@ -118,8 +118,8 @@ def test_a_dossier_shows_one_rollout_whole_seals_the_others_and_holds_no_secret(
     assert done.exit_code == 0
     page, lines = (home / "case" / name for name in ("dossier.html", "dossier.jsonl"))
     told = [json.loads(line) for line in lines.read_text().splitlines()]
-    assert (told[0]["rollout"], told[0]["head"], len(told)) == ("flights-gbm-1", str(made[1]), 26)
-    assert [set(one) for one in told[19:]] == [{"seq", "content", "prev", "hash"}] * 7
+    assert (told[0]["rollout"], told[0]["head"], len(told)) == ("flights-gbm-1", str(made[1]), 29)
+    assert [set(one) for one in told[22:]] == [{"seq", "content", "prev", "hash"}] * 7
     for text in (page.read_text(), lines.read_text()):
         assert "hidden-1" not in text
         assert SEALED not in text
@@ -153,10 +153,10 @@ def _rows(said):
         (lambda told: _rows(told[8]), "row edited: line 8, approval"),
         (lambda told: told[8].pop("rows"), "row removed: line 8"),
         (lambda told: told[8].update(at="2026-01-01T00:00:00.000000Z"), "line edited: line 8"),
-        (lambda told: told[20].update(content="0" * 64), "line edited: line 20"),
+        (lambda told: told[23].update(content="0" * 64), "line edited: line 23"),
         (lambda told: told.pop(8), "line removed: line 8"),
         (lambda told: told.insert(8, told.pop(9)), "lines reordered: line 8"),
-        (lambda told: told.pop(), "chain cut off: line 25"),
+        (lambda told: told.pop(), "chain cut off: line 28"),
     ],
 )
 def test_an_export_that_was_changed_is_found_without_the_store(home, made, spoil, finding):
