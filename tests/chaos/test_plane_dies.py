@@ -43,9 +43,9 @@ def test_m9_killed_and_started_by_its_supervisor_it_serves_the_same_share_within
             ended(process)
     # Never an answer of the wrong side; what is missing is missing for as long as nobody listens.
     assert {answer.status for answer in errors(heard)} <= {0}
-    # A machine that is busy besides is given time.
+    # Beside a whole suite of tests it is given time.
     load = os.getloadavg()[0]
-    assert statistics.median(gaps) < max(1.0, load)
+    assert statistics.median(gaps) < (1.0 if full else max(1.0, load))
     # What was under way when it was killed may be missing in its log, and no more.
     log = read(rig.plane, logged.position, len(gaps) * len(ENTITIES))
     assert len(log.served) >= len(gaps) * len(ENTITIES)
