@@ -13,8 +13,9 @@ from headgate.contract import check
 from headgate.contract.plainly import Plainly
 from headgate.errors import InputError
 from headgate.guard.body import read_body
-from headgate.guard.headers import Headers, Named, read_headers
+from headgate.guard.headers import Headers, read_headers
 from headgate.guard.problems import Problem, Refused
+from headgate.guard.words import Named
 from headgate.plan.model import ALL, ColumnKind, Plan
 from headgate.plan.where import read_where
 from headgate.tables.terms import row_in_our_terms, terms_of

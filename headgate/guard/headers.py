@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from headgate.guard.problems import Problem, Refused
+from headgate.guard.words import Named
 
 ENTITY, REQUEST_ID, AT, SLICE = b"x-entity-id", b"x-request-id", b"x-request-at", b"x-headgate-slice"
 LONGEST_ENTITY = 256
@@ -16,28 +16,6 @@ ID = r"[!-.0-~]{1,128}"
 _ID = re.compile(ID)
 
 Headers = Iterable[tuple[bytes, bytes]]
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """What the headers say.
-
-    Attributes
-    ----------
-    request_id
-        The caller's, else the body's ``id``, else one that was made up: then the same request sent again
-        is another one to us (``given`` is False).
-    entity
-        None: not said; the request id is assigned to a side instead, as at the plane.
-    at
-        The caller's ``x-request-at``, else the clock.
-    """
-
-    request_id: str
-    given: bool
-    entity: str | None
-    at: datetime
-    slice: str | None
 
 
 def read_headers(headers: Headers, own_id: str | None, now: datetime, new_id: Callable[[], str]) -> Named:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from headgate.errors import InputError
-
-if TYPE_CHECKING:
-    from headgate.guard.headers import Named
+from headgate.guard.words import Named
 
 MEDIA_TYPE = "application/problem+json"
 

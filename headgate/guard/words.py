@@ -1,11 +1,34 @@
-"""What becomes of a request at the guard, and what can go wrong behind it."""
+"""What a request is called, what becomes of it at the guard, and what can go wrong behind it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from headgate.ports import Side
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the headers say.
+
+    Attributes
+    ----------
+    request_id
+        The caller's, else the body's ``id``, else one that was made up: then the same request sent again
+        is another one to us (``given`` is False).
+    entity
+        None: not said; the request id is assigned to a side instead, as at the plane.
+    at
+        The caller's ``x-request-at``, else the clock.
+    """
+
+    request_id: str
+    given: bool
+    entity: str | None
+    at: datetime
+    slice: str | None
 
 
 class Decision(StrEnum):

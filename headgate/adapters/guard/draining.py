@@ -15,8 +15,7 @@ from headgate.adapters.guard.question import Question, Resolved
 from headgate.adapters.guard.queue import DurableQueue, Queued, in_time
 from headgate.adapters.guard.resolving import Resolver
 from headgate.errors import StoreError
-from headgate.guard.headers import Named
-from headgate.guard.words import Decision, StandIn
+from headgate.guard.words import Decision, Named, StandIn
 
 _LOG = logging.getLogger("headgate.guard")
 #: Requests under way at once: what waited must not become the load that keeps the models down.

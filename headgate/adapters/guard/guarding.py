@@ -22,9 +22,9 @@ from headgate.adapters.oip import encode
 from headgate.errors import StoreError
 from headgate.guard.asked import Asked, Door
 from headgate.guard.budgets import Gate, Repeats
-from headgate.guard.headers import Headers, Named
+from headgate.guard.headers import Headers
 from headgate.guard.problems import MEDIA_TYPE, Problem, Refused
-from headgate.guard.words import Decision
+from headgate.guard.words import Decision, Named
 from headgate.plan.model import Plan
 
 _LOG = logging.getLogger("headgate.guard")

@@ -13,8 +13,8 @@ import pyarrow as pa
 from headgate.adapters.guard.journal import Journal, keeper_of
 from headgate.adapters.guard.question import Resolved
 from headgate.adapters.places import Place
-from headgate.guard.headers import Named
 from headgate.guard.record import ANSWERS, masked_row, request_schema
+from headgate.guard.words import Named
 from headgate.plan.model import Plan
 
 
