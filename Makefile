@@ -30,7 +30,7 @@ up: setup  ## the flights stack on this machine until Ctrl-C
 test: setup  ## every test, in four processes
 	@$(BIN)/pytest --numprocesses 4 --dist loadgroup --no-loadscope-reorder
 
-chaos: setup  ## kill, freeze and spoil the planes (ten minutes), and tell what callers saw
+chaos: setup  ## kill, freeze and spoil the planes (five minutes), and tell what callers saw
 	@$(BIN)/pytest tests/chaos --chaos
 
 check: setup  ## format, lint, types, doors
