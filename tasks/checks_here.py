@@ -12,13 +12,12 @@ from pathlib import Path
 from sqlalchemy import make_url
 
 from headgate.adapters import store
-from headgate.adapters.models import HttpModel, client_for
+from headgate.adapters.models import metadata_of
 from headgate.adapters.planes.envoy_process import find_binary
 from headgate.adapters.planes.haproxy_process import find_binary as find_haproxy
 from headgate.adapters.settings import masked
 from headgate.errors import HeadgateError, ModelError
 from headgate.plan import Plan
-from headgate.plan.model import ModelRef
 from headgate.rollout.state import Phase
 from tasks import wiring
 from tasks.checkup import Finding, missing, ok, warning
@@ -148,7 +147,7 @@ def model_servers() -> Iterator[Finding]:
         for side, ref in (("incumbent", plan.incumbent), ("candidate", plan.candidate)):
             what = f"{side} of {rollout}"
             try:
-                version = asyncio.run(_version(plan, ref))
+                version = asyncio.run(metadata_of(plan, ref)).version
             except ModelError as err:
                 yield missing(what, str(err), "start or mend its server")
                 continue
@@ -199,8 +198,3 @@ def _open_plans() -> dict[str, Plan]:
     return {
         rollout.id: store.plan_of(wiring.build().engine, rollout.plan_hash) for rollout in open_rollouts()
     }
-
-
-async def _version(plan: Plan, ref: ModelRef) -> str:
-    async with client_for(ref) as client:
-        return (await HttpModel(ref, plan.serving, plan.answers, client).metadata()).version

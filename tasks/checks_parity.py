@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 from headgate.adapters import store
 from headgate.adapters.goldens import as_served, golden_of, ref_of
-from headgate.adapters.models import HttpModel, client_for
+from headgate.adapters.models import metadata_of
 from headgate.errors import HeadgateError, ModelError
 from headgate.parity import Golden
 from headgate.parity.wire import FINGERPRINT
 from headgate.plan import Plan
 from headgate.plan.parity import ParityCheck
-from headgate.ports import Metadata, Side
+from headgate.ports import Side
 from tasks import wiring
 from tasks.checks_here import open_rollouts
 from tasks.checkup import Finding, missing, ok, warning
@@ -53,7 +53,7 @@ def _of(what: str, plan: Plan, side: Side) -> Finding:
 def _told(what: str, plan: Plan, side: Side, golden: Golden, recorded: str) -> Finding:
     """Hold what the server says of itself against the record."""
     try:
-        about = asyncio.run(_metadata(plan, side))
+        about = asyncio.run(metadata_of(plan, ref_of(plan, side)))
     except ModelError:
         return ok(what, recorded)  # that it does not answer is told of the models
     told = about.parameters.get(FINGERPRINT)
@@ -64,9 +64,3 @@ def _told(what: str, plan: Plan, side: Side, golden: Golden, recorded: str) -> F
         found = f"{recorded}, with steps {(golden.fingerprint or '')[:12]}; its server tells {told[:12]}"
         return warning(what, found, f"`headgate parity check PLAN --side {side.value}` names the difference")
     return ok(what, f"{recorded}; its server tells the recorded steps")
-
-
-async def _metadata(plan: Plan, side: Side) -> Metadata:
-    ref = ref_of(plan, side)
-    async with client_for(ref) as client:
-        return await HttpModel(ref, plan.serving, plan.answers, client).metadata()

@@ -13,7 +13,7 @@ import httpx
 from headgate.adapters import store
 from headgate.adapters.guard.answers import read_answer
 from headgate.adapters.load import Shots, arrivals, fire
-from headgate.adapters.models import HttpModel, client_for
+from headgate.adapters.models import metadata_of
 from headgate.capacity import Climb, Failures, Result, Stage, climb, stage_of
 from headgate.capacity.figures import three
 from headgate.capacity.report import limits_of
@@ -197,11 +197,10 @@ def _last(rollout_id: str, slice_: str) -> Tick | None:
 async def _version(plan: Plan) -> str:
     """Return the version that answers at the candidate's address, which has to be the plan's."""
     asked = f"asked the candidate {plan.candidate.version} at {plan.candidate.url}"
-    async with client_for(plan.candidate) as client:
-        try:
-            found = (await HttpModel(plan.candidate, plan.serving, plan.answers, client).metadata()).version
-        except ModelError as err:
-            raise InputError(f"{asked}; found no answer ({err}); start it, then test again") from err
+    try:
+        found = (await metadata_of(plan, plan.candidate)).version
+    except ModelError as err:
+        raise InputError(f"{asked}; found no answer ({err}); start it, then test again") from err
     if found != plan.candidate.version:
         raise InputError(
             f"{asked}; its server answers as {found}; a test of it would say nothing: serve that"

@@ -22,7 +22,7 @@ from headgate.adapters.circuit import Breaker
 from headgate.adapters.oip import all_alike, decode, encode
 from headgate.errors import ModelError, ModelRefused, ModelUnavailable
 from headgate.parity import Told, wire
-from headgate.plan.model import InputContract, ModelRef, Retry, Serving
+from headgate.plan.model import InputContract, ModelRef, Plan, Retry, Serving
 from headgate.ports import Answers, Metadata, Status
 
 LONGEST_WAIT = 30.0
@@ -254,3 +254,9 @@ def retry_after(response: httpx.Response) -> float | None:
     except (KeyError, ValueError, TypeError):
         return None
     return max(0.0, gap.total_seconds())
+
+
+async def metadata_of(plan: Plan, ref: ModelRef) -> Metadata:
+    """Ask one model of a plan what it says of itself; raises as `HttpModel.metadata` does."""
+    async with client_for(ref) as client:
+        return await HttpModel(ref, plan.serving, plan.answers, client).metadata()

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -55,10 +50,12 @@ def load_test(what: What, report: Report = None, json_path: JsonPath = None, now
     a rollout the result is recorded, and its preflight goes on. Exit 1 where the candidate does not bear the
     load or people not its failures, 2 where the test cannot be made.
     """
+    from deployments.processes import ended_by_signals
     from tasks import loading
 
     subject = _subject(what, now)
-    with _leaving_well(), working("starting a plane") as tell:
+    # On SIGTERM too: its plane would go on without it.
+    with ended_by_signals(), working("starting a plane") as tell:
         found = loading.load_test(subject, tell)
     _show(found, subject, report, json_path)
     verdict = found.verdict(subject.plan)
@@ -93,19 +90,6 @@ def load_forecast(what: What, report: Report = None, json_path: JsonPath = None,
     pilot = pilot_of(subject.plan, subject.until)
     steps = forecast(subject.plan, pilot.volume, None, pilot.kinds)
     show(forecast_tables(steps), forecast_json(steps), json_path)
-
-
-@contextmanager
-def _leaving_well() -> Iterator[None]:
-    """End the test's plane on SIGTERM too; without this it would go on without the test."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals are the main thread's
-        return
-    before = signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _subject(what: str, now: str | None) -> Subject:

@@ -44,7 +44,7 @@ def tells(monkeypatch):
                 raise ModelUnavailable("no connection")
             return Metadata("delays", "gbm-2", (), (), {"steps_sha256": fingerprint} if fingerprint else {})
 
-        monkeypatch.setattr(checks_parity, "_metadata", metadata)
+        monkeypatch.setattr(checks_parity, "metadata_of", metadata)
 
     return say
 
