@@ -25,6 +25,7 @@ def prefect_env(home: Path, api_url: str | None = None) -> dict[str, str]:
         "PREFECT_LOGGING_TO_API_ENABLED": "false",
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "PREFECT_CLI_PROMPT": "false",
+        "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",  # both are this installation
         # A slot of a run whose worker died with the server must come free again.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     }
@@ -42,6 +43,9 @@ _UNUSED = (
 #: write keep its SQLite busy: every few runs it then answers 503, and the client waits two seconds.
 FEW_SERVICES = {
     "PREFECT_UI_ENABLED": "false",
+    # Every integration that is installed would be imported, to offer its blocks: with Dask three seconds.
+    "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
+    "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
     **{f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false" for service in _UNUSED},
 }
 
@@ -55,13 +59,16 @@ def flows_here(home: Path, api_url: str) -> Iterator[None]:
     """
     # Prefect sets up its logging while it is imported: later is too late to keep it quiet.
     os.environ.update(prefect_env(home, api_url))
+    from prefect.context import SyncClientContext
     from prefect.settings import (
         PREFECT_API_URL,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         temporary_settings,
     )
 
-    with temporary_settings({PREFECT_API_URL: api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+    settings = {PREFECT_API_URL: api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    # One client for all flows: each would make its own, with its own TLS context and connection.
+    with temporary_settings(settings), SyncClientContext():
         yield
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from prefect import task
-
 from headgate.adapters import store
 from headgate.adapters.stories import story_of
 from headgate.report.formats import when
 from headgate.report.scorecard import Asking, scorecard
 from headgate.rollout.state import Answer, Asked
 from tasks import people, wiring
+from tasks.direct import task
 from tasks.people import Heard, Question
 from tasks.questions import closed, find
 from tasks.retrying import OUTSIDE

@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from prefect import task
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_logger, get_run_logger
@@ -23,6 +22,7 @@ from headgate.plan.model import ALL
 from headgate.report.words import OUTCOMES, percent, when
 from headgate.rollout.state import Phase, Waiting
 from tasks import forms, people, wiring
+from tasks.direct import task
 from tasks.forms import Form
 from tasks.ledger import Case
 from tasks.people import Question

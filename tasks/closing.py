@@ -8,7 +8,6 @@ from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from prefect import task
 
 from headgate.adapters import store
 from headgate.adapters.codec import instant, stamp
@@ -24,6 +23,7 @@ from headgate.rollout.state import Phase
 from headgate.tables import clean_outcomes, clean_requests, unknown_outcomes
 from headgate.tables.slices import of_slice
 from tasks import wiring
+from tasks.direct import task
 from tasks.evidence import fact_of, segments_of
 from tasks.ledger import Case
 from tasks.retrying import OUTSIDE

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from prefect import task
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL
 
@@ -15,6 +14,7 @@ from headgate.performance import Kind
 from headgate.performance.episodes import Episode, episode
 from headgate.performance.schedule import silence
 from tasks import wiring
+from tasks.direct import task
 from tasks.performing import about
 from tasks.retrying import ONCE, OUTSIDE
 from tasks.telling import SERVICE, ring_for_alerts

@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from prefect import task
-
 from headgate.adapters import store
 from headgate.compare.traffic import traffic_rows
 from headgate.compare.traffic_state import TrafficState
@@ -21,6 +19,7 @@ from headgate.rollout import confirmed, standing
 from headgate.rollout.state import Phase
 from headgate.verdicts import Scorecard
 from tasks import wiring
+from tasks.direct import task
 from tasks.ledger import Case
 from tasks.retrying import OUTSIDE
 from tasks.stays import by_generation

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from prefect import task
-
 from headgate.adapters import store
 from headgate.alerts import Alert, alerts_of
 from headgate.alerts.incidents import unworded
@@ -17,6 +15,7 @@ from headgate.plan import Plan
 from headgate.plan.model import ALL
 from headgate.rollout.state import Decision, Outcome, Phase, PlaneView, State, Tick, Waiting, World
 from tasks import wiring
+from tasks.direct import task
 from tasks.retrying import ONCE, OUTSIDE
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import httpx
-from prefect import task
 
 from headgate.adapters import store
 from headgate.adapters.models import HttpModel, client_for
@@ -19,6 +18,7 @@ from headgate.review.load import ReviewLoad
 from headgate.rollout.state import LIVE, Check, Order, Phase, World
 from headgate.verdicts import Scorecard
 from tasks import wiring
+from tasks.direct import task
 from tasks.ledger import Case
 from tasks.parity import steps_of
 from tasks.preflight import preflight

@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from prefect import task
-
 from headgate.adapters.store import monitoring, retrainings
 from headgate.performance import Kind
 from headgate.report.monitoring import Retrained, Watch, standing_of
 from headgate.report.monitoring_page import markdown, page
 from tasks import wiring
+from tasks.direct import task
 from tasks.drifting import silent_for
 from tasks.overrides import taken_lately
 from tasks.publishing import address_of, put_artifact, write_page

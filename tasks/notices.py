@@ -6,8 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from prefect import task
-
 from headgate.adapters import notify, store
 from headgate.adapters.store import audit
 from headgate.alerts.alert import Alert
@@ -19,6 +17,7 @@ from headgate.errors import InputError, NoticeError, NoticeRefused
 from headgate.plan import Plan
 from tasks import wiring
 from tasks.blocks import send_to_block
+from tasks.direct import task
 from tasks.retrying import ONCE
 
 

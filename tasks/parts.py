@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from prefect import task
-
 from headgate.plan.model import Plan
 from headgate.profile import Profile, from_bytes, merge, outline, take, to_bytes
 from tasks import wiring
+from tasks.direct import task
 from tasks.retrying import OUTSIDE
 from tasks.spreading import over_parts
 

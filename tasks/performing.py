@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
-from prefect import task
 
 from headgate.adapters import store
 from headgate.adapters.store import monitoring
@@ -20,6 +19,7 @@ from headgate.performance.cohorts import cohort_length
 from headgate.performance.course import course_of
 from headgate.performance.live import Hour, hours_of, together
 from tasks import wiring
+from tasks.direct import task
 from tasks.retrying import OUTSIDE
 from tasks.watching import Past, Watched, answers_of, past_of
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from prefect import task
-
 from headgate.plan import Plan, load_plan
+from tasks.direct import task
 from tasks.retrying import ONCE
 
 

@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from prefect import task
-
 from headgate.adapters.store import monitoring
 from headgate.alerts.monitoring import window_alerts
 from headgate.drift import Policy, Report, Role, State, judge
@@ -18,6 +16,7 @@ from headgate.performance.schedule import aligned, starts
 from headgate.profile import Comparison
 from headgate.report.formats import lasting
 from tasks import wiring
+from tasks.direct import task
 from tasks.performing import about, close_cohorts
 from tasks.references import DECISION, SCORE, Reference, profile_of, reference_of, told_apart, what_matters
 from tasks.retrying import OUTSIDE

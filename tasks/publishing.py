@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from prefect import task
 from prefect.artifacts import MarkdownArtifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import ArtifactUpdate
@@ -28,6 +27,7 @@ from headgate.report.artifacts import rollout_markdown, status_markdown
 from headgate.report.glance import Glance
 from headgate.report.page import render_page
 from tasks import wiring
+from tasks.direct import task
 from tasks.overrides import with_reviewers
 from tasks.retrying import OUTSIDE
 from tasks.standing import glances

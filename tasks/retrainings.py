@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from prefect import task
-
 from headgate import training
 from headgate.adapters import store
 from headgate.adapters.store import retrainings
@@ -20,6 +18,7 @@ from headgate.plan.model import Plan
 from headgate.rollout.slices import outcome_of
 from headgate.rollout.state import Outcome
 from tasks import wiring
+from tasks.direct import task
 from tasks.ledger import Case, case_of
 from tasks.retrying import OUTSIDE
 

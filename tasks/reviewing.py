@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from prefect import task
 
 from headgate.adapters import store
 from headgate.adapters.store import reviews
@@ -28,6 +27,7 @@ from headgate.rollout.state import Phase
 from headgate.tables import clean_requests
 from headgate.tables.slices import mask_of, of_slice
 from tasks import wiring
+from tasks.direct import task
 from tasks.evidence import segments_of
 from tasks.ledger import Case
 from tasks.retrying import OUTSIDE

@@ -8,7 +8,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
-from prefect import task
 
 from headgate.adapters import store
 from headgate.adapters.models import HttpModel, client_for
@@ -23,6 +22,7 @@ from headgate.rollout.state import LIVE
 from headgate.tables.slices import of_slice
 from tasks import wiring
 from tasks.closing import caps_of
+from tasks.direct import task
 from tasks.ledger import Case
 from tasks.retrying import ONCE, OUTSIDE
 from tasks.spreading import over_parts

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
-from prefect import task
 
 from headgate import parity, training
 from headgate.adapters import store
@@ -21,6 +20,7 @@ from headgate.ports import MODEL, PARITY, PROFILE, SAMPLE, SCORES, Shelved
 from headgate.profile import Profile, compare, from_bytes, take, to_bytes
 from headgate.training.diff import told
 from tasks import wiring
+from tasks.direct import task
 from tasks.references import said_of
 from tasks.retrainings import Order
 from tasks.retrying import ONCE, OUTSIDE

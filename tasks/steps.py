@@ -6,8 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
-from prefect import task
-
 from headgate.adapters import store
 from headgate.adapters.goldens import Look, as_served, ref_of
 from headgate.adapters.store import monitoring
@@ -22,6 +20,7 @@ from headgate.ports import Side
 from headgate.rollout.slices import outcome_of
 from headgate.rollout.state import LIVE, Outcome
 from tasks import wiring
+from tasks.direct import task
 from tasks.ledger import Case, case_of
 from tasks.parity import last_look, look_now
 from tasks.retrying import OUTSIDE

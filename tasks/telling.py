@@ -9,7 +9,6 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from prefect import task
 from prefect.events import emit_event
 from prefect.settings import PREFECT_API_URL
 
@@ -18,6 +17,7 @@ from headgate.adapters.store import audit
 from headgate.plan.duties import NoticeKind
 from headgate.report.formats import percent
 from tasks import wiring
+from tasks.direct import task
 from tasks.ledger import Case
 from tasks.notices import due
 from tasks.retrying import ONCE

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from prefect import task
-
 from headgate.adapters import store
 from headgate.errors import PlaneUnavailable
 from headgate.plan import Plan
@@ -17,6 +15,7 @@ from headgate.plan.planes import PLANES
 from headgate.ports import Endpoint, Observed, Route, SliceShare
 from headgate.rollout.state import Phase, PlaneView, State
 from tasks import wiring
+from tasks.direct import task
 from tasks.ledger import Case, case_of
 from tasks.retrying import OUTSIDE
 

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 import pyarrow as pa
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.exceptions import MissingContextError
 
 from headgate import training
@@ -16,6 +16,7 @@ from headgate.rollout.state import Outcome, Phase
 from headgate.training.guards import told as left_out
 from headgate.training.window import told as span_told
 from tasks import wiring
+from tasks.direct import task
 from tasks.ledger import case_of
 from tasks.opponents import opponents
 from tasks.retrainings import Order

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pyarrow as pa
-from prefect import task
 
 from headgate.adapters import store
 from headgate.adapters.models import HttpModel, client_for
@@ -23,6 +22,7 @@ from headgate.rollout.slices import outcome_of
 from headgate.rollout.state import Outcome
 from tasks import wiring
 from tasks.closing import caps_of
+from tasks.direct import task
 from tasks.evidence import segments_of
 from tasks.ledger import Case, case_of
 from tasks.retrying import OUTSIDE

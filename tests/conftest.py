@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import shutil
 import subprocess
@@ -16,6 +17,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from prefect.settings import Settings
+
     from deployments.flights.training import Trained
     from tests.live_prefect import FullPrefect
     from tests.scenarios.climb import Climb
@@ -35,6 +38,9 @@ os.environ.setdefault("SSL_CERT_FILE", str(Path(__file__).with_name("authority.p
 # Read by Prefect while it is imported: three lines for every task would bury what a failing test says.
 os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
 
+# Modules and four thousand tests stay until the end: looking again and again whether they may go is a sixth
+# of the time that collecting takes, and a twentieth of what the tests take.
+gc.disable()
 
 #: Fixtures that are dear to make: all tests that use one run in the same process of `make test`.
 _DEAR = {
@@ -63,6 +69,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if group in _PATIENT:
             item.add_marker(pytest.mark.timeout(_PATIENT[group]))
     items.sort(key=lambda item: _turn(groups[item]))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage again, among what comes from now on."""
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    gc.enable()
 
 
 def _turn(group: str) -> int:
@@ -125,31 +138,44 @@ def full_prefect(tmp_path_factory: pytest.TempPathFactory, prefect_tables: Path)
 
 @contextmanager
 def flows_here(api_url: str, home: Path) -> Iterator[None]:
-    """Run flows in this process against a server, with Prefect's own files in a folder of the test.
-
-    They end under our eyes, so they send no heartbeats: the thread that sends them costs a second a run.
-    """
+    """Run flows in this process against a server, with Prefect's own files in a folder of the test."""
+    from prefect.context import SyncClientContext
     from prefect.events.worker import EventsWorker
-    from prefect.settings import (
-        PREFECT_API_URL,
-        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-        PREFECT_HOME,
-        PREFECT_LOGGING_TO_API_ENABLED,
-        temporary_settings,
-    )
 
-    changed = {
-        PREFECT_API_URL: api_url,
-        PREFECT_HOME: home,
-        PREFECT_LOGGING_TO_API_ENABLED: False,
-        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-    }
-    with temporary_settings(changed):
+    # One client for all flows here: each would make its own, with its own TLS context and connection.
+    with prefect_at(api_url, home), SyncClientContext():
         if api_url not in _events_sent_to:
             # A process has one of these, which goes on sending events to the server it began with.
             EventsWorker.drain_all(timeout=30)
             _events_sent_to[:] = [api_url]
         yield
+
+
+@contextmanager
+def prefect_at(api_url: str, home: Path) -> Iterator[None]:
+    """Let Prefect's settings name this server, whether or not there is one."""
+    from prefect.context import SettingsContext, get_settings_context
+
+    with SettingsContext(profile=get_settings_context().profile, settings=_settings(api_url, home)):
+        yield
+
+
+def _settings(api_url: str, home: Path) -> Settings:
+    """Return the settings of flows that end under our eyes; reading all of them anew would take 50 ms.
+
+    Such flows send no heartbeats: the thread that sends them costs a second a run.
+    """
+    from prefect.settings import get_current_settings
+
+    now = get_current_settings()
+    changed = {
+        "api": {"url": api_url},
+        "results": {"local_storage_path": home / "storage"},
+        "logging": {"to_api": now.logging.to_api.model_copy(update={"enabled": False})},
+        "flows": {"heartbeat_frequency": None},
+    }
+    parts = {name: getattr(now, name).model_copy(update=part) for name, part in changed.items()}
+    return now.model_copy(update={"home": home, **parts})
 
 
 #: The server that this process sends its events to.

@@ -16,8 +16,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import skops.io
-
 from deployments.flights.preprocessing import Columns, Floats, Preprocessing
 from headgate.errors import InputError
 from headgate.ports import MODEL
@@ -68,6 +66,8 @@ def save(
     parts
         What is kept beside the model, e.g. the profile of what it learned from.
     """
+    import skops.io  # takes three seconds: for those who save or load, not for all who import this
+
     from headgate.adapters.places import place_of  # not for the servers, which only load
     from headgate.adapters.shelf import FolderShelf
 
@@ -95,6 +95,8 @@ def load(path: Path) -> Shelved:
     for needed in (path, card_path):
         if not needed.is_file():
             raise InputError(f"asked for {needed}, it is not there; train the models first")
+    import skops.io
+
     card = json.loads(card_path.read_text(encoding="utf-8"))
     if card.get("file_sha256") != _sha256(path):
         raise InputError(f"{path} is not the file that {card_path.name} describes; train the model again")

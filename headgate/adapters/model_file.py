@@ -1,12 +1,13 @@
-"""A trained model as one file: the model and what happens before it. skops writes it: it stores no code."""
+"""A trained model as one file: the model and what happens before it. skops writes it: it stores no code.
+
+It is imported where it is used: that takes three seconds, and most who import this need no model at all.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import skops.io
 
 from headgate.errors import ShelfError, TrainingError
 from headgate.training.trained import Trained
@@ -25,6 +26,8 @@ def to_bytes(trained: Trained, trainer: str) -> bytes:
     TrainingError
         If the model holds what cannot be kept without code, or a type that nobody vouches for.
     """
+    import skops.io
+
     stored = {"estimator": trained.model, "preprocessing": json.dumps(trained.preprocessing)}
     try:
         body: bytes = skops.io.dumps(stored)
@@ -59,6 +62,8 @@ def from_bytes(body: bytes, trusted: Sequence[str] = ()) -> tuple[Any, Mapping[s
     ShelfError
         If it is no such file, or holds another type.
     """
+    import skops.io
+
     try:
         unknown = sorted(set(skops.io.get_untrusted_types(data=body)) - {*KNOWN, *trusted})
     except Exception as err:  # a damaged archive fails in many ways

@@ -150,6 +150,7 @@ class Stage:
             generation=generation,
             incumbent=self.incumbent.endpoint,
             candidate=self.candidate.endpoint,
+            timeout_ms=3_000,  # both models run in this process; where patience is the subject, a test sets it
         )
         return replace(route, **more)
 

@@ -25,9 +25,14 @@ from tasks.traffic import route_of
 from tests.integration.tick_child import Job, run
 from tests.scenarios.world import SERVICE, Snapshot, World, snapshot
 
-# Forked from one process that has imported everything: a fresh one takes four seconds.
+# Forked from one process that has imported everything: a fresh one takes four seconds. What Prefect imports
+# when the first flow is called would cost every child another half second.
 PROCESSES = multiprocessing.get_context("forkserver")
-MODULES = ["tests.integration.tick_child", "tests.integration.store_child"]
+MODULES = [
+    "tests.integration.tick_child", "tests.integration.store_child",
+    "anyio._backends._asyncio", "fastapi.encoders", "prefect.flow_engine", "prefect.task_engine",
+    "prefect.utilities.visualization",
+]  # fmt: skip
 KILLED = -9
 
 

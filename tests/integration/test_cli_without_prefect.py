@@ -14,7 +14,7 @@ from headgate.adapters import store
 from headgate.rollout.state import Phase, Verb
 from tasks import wiring
 from tests.builders import APRIL, plan
-from tests.conftest import flows_here
+from tests.conftest import prefect_at
 from tests.integration.stores import OPENED_BY, tick
 from tests.unit.test_cli import write_plan
 
@@ -57,7 +57,7 @@ def engine(tmp_path, monkeypatch, empty_store):
 
 
 def refused(api, tmp_path, *words):
-    with flows_here(api, tmp_path / "prefect-home"):
+    with prefect_at(api, tmp_path / "prefect-home"):
         done = CliRunner().invoke(cli.app, [str(word) for word in words], catch_exceptions=False)
     assert done.exit_code == 1
     assert done.stderr.startswith("headgate: asked Prefect's API")

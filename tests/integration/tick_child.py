@@ -18,6 +18,7 @@ from typing import Any
 
 from prefect.runtime import task_run
 from sqlalchemy import Engine
+from sqlalchemy.orm import configure_mappers
 
 from flows.advance import advance
 from flows.shadow import shadow
@@ -29,6 +30,8 @@ from headgate.rollout.state import Decision
 from tasks import wiring
 from tests.conftest import flows_here
 from tests.scenarios.world import SERVICE, adapters
+
+configure_mappers()  # before children are forked: each would do it for itself
 
 
 @dataclass(frozen=True)

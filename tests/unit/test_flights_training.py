@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-import skops.io
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from deployments.flights.shelf import Shelved, load, save
@@ -110,6 +109,8 @@ def test_a_type_that_is_not_trusted_is_refused_by_name(trained, tmp_path):
 
 
 def test_only_the_trees_need_our_trust(trained):
+    import skops.io  # takes three seconds, in every process that collects tests
+
     assert skops.io.get_untrusted_types(file=trained.incumbent) == []
     (tree,) = skops.io.get_untrusted_types(file=trained.candidate)
     assert tree.endswith("TreePredictor")
