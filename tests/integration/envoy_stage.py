@@ -150,7 +150,7 @@ class Stage:
             generation=generation,
             incumbent=self.incumbent.endpoint,
             candidate=self.candidate.endpoint,
-            timeout_ms=3_000,  # both models run in this process; where patience is the subject, a test sets it
+            timeout_ms=3_000,  # both models run in this process; tests of patience set their own
         )
         return replace(route, **more)
 
