@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +56,8 @@ _FIRST = [
     "test_backtest.py", "test_report.py", "test_shelf.py", "test_audit.py", "test_stats_unpaired.py",
     "test_premortem.py", "test_kill.py", "test_stats_ratio.py", "test_retraining_chances.py",
 ]  # fmt: skip
+#: Folders of tests that mostly wait; two in a row would leave the processor idle.
+_WAITING = {"browser", "chaos", "integration"}
 #: Seconds a test may take where it starts and kills servers, on a machine that is busy besides.
 _PATIENT = {"operators": 900, "crashes": 600, "live": 600}
 
@@ -68,7 +70,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group))
         if group in _PATIENT:
             item.add_marker(pytest.mark.timeout(_PATIENT[group]))
-    items.sort(key=lambda item: _turn(groups[item]))
+    turns = _turns(groups.values())
+    items.sort(key=lambda item: turns[groups[item]])
 
 
 def pytest_collection_finish() -> None:
@@ -78,10 +81,19 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-def _turn(group: str) -> int:
-    """Return when a group's turn is: one of `_FIRST` by its name, or a file by its own."""
-    name = Path(group).name
-    return _FIRST.index(name) if name in _FIRST else len(_FIRST)
+def pytest_unconfigure() -> None:
+    """Let everything go, modules too: DuckDB complains at the end about what was kept."""
+    gc.unfreeze()
+
+
+def _turns(groups: Iterable[str]) -> dict[str, float]:
+    """Return when a group's turn is: `_FIRST`, then those that wait for servers among those that compute."""
+    named = {group: float(_FIRST.index(name)) for group in groups if (name := Path(group).name) in _FIRST}
+    rest = [group for group in dict.fromkeys(groups) if group not in named]
+    waiting = [group for group in rest if not _WAITING.isdisjoint(Path(group).parts)]
+    computing = [group for group in rest if group not in waiting]
+    spread = {group: i / len(part) for part in (waiting, computing) for i, group in enumerate(part)}
+    return named | {group: len(_FIRST) + part for group, part in spread.items()}
 
 
 def _group(item: pytest.Item) -> str:

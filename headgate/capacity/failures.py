@@ -14,8 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy.special import betaincinv
-
 from headgate.errors import EvidenceError
 
 #: Chance that the truth is outside of an interval, above and below together.
@@ -59,6 +57,8 @@ class Failures:
         >>> Failures("faulty", 0, 1_000, "load test").bounds
         (0.0, 0.0037)
         """
+        from scipy.special import betaincinv  # every tick imports this module, and asks for no interval
+
         x, n = self.events, self.n
         low = 0.0 if x == 0 else float(betaincinv(x, n - x + 1, _ALPHA / 2))
         high = 1.0 if x == n else float(betaincinv(x + 1, n - x, 1 - _ALPHA / 2))

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.stats import rankdata
 
 from headgate.profile import Kind
 from headgate.profile.arrays import floats_in, kind_of
@@ -151,6 +150,7 @@ def _trained(rows: FloatArray, side: Ranks) -> Any:
 
 
 def _auc(model: Any, rows: FloatArray, side: Ranks) -> float:
+    from scipy.stats import rankdata  # a second; scikit-learn has imported it where there is a model
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
