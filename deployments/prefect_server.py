@@ -43,7 +43,7 @@ _UNUSED = (
 #: write keep its SQLite busy: every few runs it then answers 503, and the client waits two seconds.
 FEW_SERVICES = {
     "PREFECT_UI_ENABLED": "false",
-    # Every integration that is installed would be imported, to offer its blocks: with Dask three seconds.
+    # Every integration that is installed would be imported, to offer its blocks: seconds for Dask alone.
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
     "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
     **{f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false" for service in _UNUSED},

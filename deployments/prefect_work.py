@@ -23,7 +23,7 @@ def create_pool(api_url: str, pool: str) -> None:
     """Create a work pool of processes; one that is there stays as it is.
 
     Its command is the one Prefect would come to, named: without it every run begins with a process that
-    looks for code to pull and for dependencies to install, two seconds for what is already installed here.
+    looks for code to pull and for dependencies to install; here all of it is installed.
     """
     from prefect.workers.process import ProcessWorker
 

@@ -53,8 +53,10 @@ _DEAR = {
 #: before the others: at the end nobody should wait for one of them.
 _FIRST = [
     "operators", "crashes", "live", "postgres", "flights", "test_trainer.py", "test_rollout_loop.py",
-    "test_backtest.py", "test_report.py", "test_shelf.py", "test_audit.py", "test_stats_unpaired.py",
-    "test_premortem.py", "test_kill.py", "test_stats_ratio.py", "test_retraining_chances.py",
+    "test_backtest.py", "test_shelf.py", "test_stats_unpaired.py", "test_kill.py", "test_premortem.py",
+    "test_cli.py", "test_report.py", "test_envoy_faults.py", "test_power.py", "test_load.py",
+    "test_candidate.py", "test_report_page.py", "test_proxy_fallback.py", "test_benchmarks.py",
+    "test_stats_laws.py", "test_rollout_laws.py", "test_guard.py",
 ]  # fmt: skip
 #: Folders of tests that mostly wait; two in a row would leave the processor idle.
 _WAITING = {"browser", "chaos", "integration"}

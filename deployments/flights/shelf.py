@@ -66,7 +66,7 @@ def save(
     parts
         What is kept beside the model, e.g. the profile of what it learned from.
     """
-    import skops.io  # takes three seconds: for those who save or load, not for all who import this
+    import skops.io  # takes seconds: for those who save or load, not for all who import this
 
     from headgate.adapters.places import place_of  # not for the servers, which only load
     from headgate.adapters.shelf import FolderShelf

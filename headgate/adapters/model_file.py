@@ -1,6 +1,6 @@
 """A trained model as one file: the model and what happens before it. skops writes it: it stores no code.
 
-It is imported where it is used: that takes three seconds, and most who import this need no model at all.
+It is imported where it is used: that takes seconds, and most who import this need no model at all.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def test_a_type_that_is_not_trusted_is_refused_by_name(trained, tmp_path):
 
 
 def test_only_the_trees_need_our_trust(trained):
-    import skops.io  # takes three seconds, in every process that collects tests
+    import skops.io  # takes seconds, in every process that collects tests
 
     assert skops.io.get_untrusted_types(file=trained.incumbent) == []
     (tree,) = skops.io.get_untrusted_types(file=trained.candidate)
