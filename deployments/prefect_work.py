@@ -14,13 +14,14 @@ import yaml
 from deployments.processes import ROOT, Child, Processes
 
 PREFECT_FILE = ROOT / "prefect.yaml"
-_PYTHON = (sys.executable, "-m")
-_PREFECT = (*_PYTHON, "prefect")
+_PREFECT = (sys.executable, "-m", "prefect")
+_MODULE = " -m prefect.engine"
+_ENGINE = shlex.quote(sys.executable) + _MODULE
 _PATIENCE_S = 300.0  # a slow machine imports Prefect for a minute
 
 
 def create_pool(api_url: str, pool: str) -> None:
-    """Create a work pool of processes; one that is there stays as it is.
+    """Create a work pool of processes; one that is there stays as it is, but for a Python that has moved.
 
     Its command is the one Prefect would come to, named: without it every run begins with a process that
     looks for code to pull and for dependencies to install; here all of it is installed.
@@ -28,11 +29,22 @@ def create_pool(api_url: str, pool: str) -> None:
     from prefect.workers.process import ProcessWorker
 
     template = ProcessWorker.get_default_base_job_template()
-    template["variables"]["properties"]["command"]["default"] = shlex.join([*_PYTHON, "prefect.engine"])
+    template["variables"]["properties"]["command"]["default"] = _ENGINE
     body = {"name": pool, "type": "process", "base_job_template": template}
     answer = httpx.post(f"{api_url}/work_pools/", json=body, timeout=30)
-    if answer.status_code != httpx.codes.CONFLICT:
+    if answer.status_code == httpx.codes.CONFLICT:
+        _name_this_python(f"{api_url}/work_pools/{pool}")
+    else:
         answer.raise_for_status()
+
+
+def _name_this_python(pool_url: str) -> None:
+    """Let a pool made from another place run what is here now; a command somebody chose stays."""
+    template = httpx.get(pool_url, timeout=30).raise_for_status().json()["base_job_template"]
+    command = template.get("variables", {}).get("properties", {}).get("command", {})
+    if str(command.get("default")).endswith(_MODULE) and command["default"] != _ENGINE:
+        command["default"] = _ENGINE
+        httpx.patch(pool_url, json={"base_job_template": template}, timeout=30).raise_for_status()
 
 
 def start_worker(processes: Processes, pool: str, env: Mapping[str, str]) -> Child:

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,7 +50,8 @@ _DEAR = {
     "flights": {"flights_lake", "flights_models"},
 }
 #: What begins; a file may name its own group, so that one long row becomes two. Files that take long come
-#: before the others: at the end nobody should wait for one of them.
+#: before the others: at the end nobody should wait for one of them. Those that wait for servers stand among
+#: those that compute.
 _FIRST = [
     "operators", "crashes", "live", "postgres", "flights", "test_trainer.py", "test_rollout_loop.py",
     "test_backtest.py", "test_shelf.py", "test_stats_unpaired.py", "test_kill.py", "test_premortem.py",
@@ -58,8 +59,6 @@ _FIRST = [
     "test_candidate.py", "test_report_page.py", "test_proxy_fallback.py", "test_benchmarks.py",
     "test_stats_laws.py", "test_rollout_laws.py", "test_guard.py",
 ]  # fmt: skip
-#: Folders of tests that mostly wait; two in a row would leave the processor idle.
-_WAITING = {"browser", "chaos", "integration"}
 #: Seconds a test may take where it starts and kills servers, on a machine that is busy besides.
 _PATIENT = {"operators": 900, "crashes": 600, "live": 600}
 
@@ -72,8 +71,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group))
         if group in _PATIENT:
             item.add_marker(pytest.mark.timeout(_PATIENT[group]))
-    turns = _turns(groups.values())
-    items.sort(key=lambda item: turns[groups[item]])
+    items.sort(key=lambda item: _turn(groups[item]))
 
 
 def pytest_collection_finish() -> None:
@@ -88,14 +86,10 @@ def pytest_unconfigure() -> None:
     gc.unfreeze()
 
 
-def _turns(groups: Iterable[str]) -> dict[str, float]:
-    """Return when a group's turn is: `_FIRST`, then those that wait for servers among those that compute."""
-    named = {group: float(_FIRST.index(name)) for group in groups if (name := Path(group).name) in _FIRST}
-    rest = [group for group in dict.fromkeys(groups) if group not in named]
-    waiting = [group for group in rest if not _WAITING.isdisjoint(Path(group).parts)]
-    computing = [group for group in rest if group not in waiting]
-    spread = {group: i / len(part) for part in (waiting, computing) for i, group in enumerate(part)}
-    return named | {group: len(_FIRST) + part for group, part in spread.items()}
+def _turn(group: str) -> int:
+    """Return when a group's turn is: one of `_FIRST` by its name, or a file by its own."""
+    name = Path(group).name
+    return _FIRST.index(name) if name in _FIRST else len(_FIRST)
 
 
 def _group(item: pytest.Item) -> str:
