@@ -76,7 +76,8 @@ def _add_numbers(name: str, parts: Sequence[Numeric]) -> Numeric:
             f"{', '.join(sorted({f'{part.grid.centre:g}' for part in parts}))}; take the parts with like= "
             "the reference, or like= one outline"
         )
-    finite, mean, m2 = 0, 0.0, 0.0
+    # From the first mean, not from 0: around 1e300 the square of that way is infinite, and times 0 no number.
+    finite, mean, m2 = 0, next((part.mean for part in parts if part.finite), 0.0), 0.0
     for part in parts:
         if n := part.finite:
             gap, everything = part.mean - mean, finite + n

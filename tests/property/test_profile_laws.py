@@ -105,3 +105,11 @@ def test_distances_stay_in_their_range(old, new):
     assert 0 <= column.wasserstein <= 200 * (1 + 2**-8)
     exact = np.abs(np.mean(old) - np.mean(new))
     assert column.wasserstein >= exact - 200 * 2**-8  # the mean moves no further than the mass
+
+
+def test_parts_around_a_value_whose_square_is_infinite_merge_to_the_whole():
+    row = {"number": 1e300, "whole": 0, "text": "AA", "flag": None}
+    whole = table([row | {"at": datetime(2013, 4, 1, tzinfo=UTC)} for _ in range(4)])
+    like = outline(whole)
+    merged = merge(*(take(whole.slice(i, 2), like=like, at="at") for i in (0, 2))).columns["number"]
+    assert (merged.finite, merged.mean, merged.m2) == (4, 1e300, 0.0)
