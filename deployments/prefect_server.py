@@ -25,7 +25,6 @@ def prefect_env(home: Path, api_url: str | None = None) -> dict[str, str]:
         "PREFECT_LOGGING_TO_API_ENABLED": "false",
         "PREFECT_LOGGING_LEVEL": "WARNING",
         "PREFECT_CLI_PROMPT": "false",
-        "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",  # both are this installation
         # A slot of a run whose worker died with the server must come free again.
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     }
@@ -62,11 +61,16 @@ def flows_here(home: Path, api_url: str) -> Iterator[None]:
     from prefect.context import SyncClientContext
     from prefect.settings import (
         PREFECT_API_URL,
+        PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         temporary_settings,
     )
 
-    settings = {PREFECT_API_URL: api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+    settings = {
+        PREFECT_API_URL: api_url,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED: False,  # both are this installation
+    }
     # One client for all flows: each would make its own, with its own TLS context and connection.
     with temporary_settings(settings), SyncClientContext():
         yield

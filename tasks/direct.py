@@ -2,7 +2,7 @@
 
 Prefect walks through every argument twice, down to each field of a plan, looking for futures of other tasks.
 Flows here hand on results, never futures inside of something, so only the argument itself is looked at: a
-sixth of a tick's processor time was that walk.
+sixth of a profiler's samples of a played story were that walk.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from tests.integration.tick_child import Job, run
 from tests.scenarios.world import SERVICE, Snapshot, World, snapshot
 
 # Forked from one process that has imported everything: a fresh one takes four seconds. What Prefect imports
-# when the first flow is called would cost every child another half second.
+# when the first flow is called would cost every child another quarter.
 PROCESSES = multiprocessing.get_context("forkserver")
 MODULES = [
     "tests.integration.tick_child", "tests.integration.store_child",
